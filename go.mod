@@ -1,0 +1,3 @@
+module jails
+
+go 1.26

@@ -1,0 +1,85 @@
+// Package jail is a jail's definition: /etc/jails/NAME.toml and the defaults
+// of /etc/jailmgr.toml, decoded strictly, validated, written with comments
+// kept.
+package jail
+
+import "time"
+
+// Definition is the desired state of one jail.
+type Definition struct {
+	Name string `toml:"-"` // from the file's name
+
+	Base      string   `toml:"base"`  // the base layer's name; or
+	Root      string   `toml:"root"`  // a directory of the administrator's own
+	Level     string   `toml:"level"` // low, medium, high
+	Allow     []string `toml:"allow"`
+	Deny      []string `toml:"deny"`
+	Ports     []string `toml:"ports"` // "8080/tcp", "8000-8099/any", "53"
+	Strict    bool     `toml:"strict"`
+	Processes uint32   `toml:"processes"`
+	Autostart bool     `toml:"autostart"`
+
+	Limits   map[string]Limit `toml:"limits"` // by setrlimit(2)'s name: files, core …
+	Mounts   []Mount          `toml:"mount"`
+	Services []Service        `toml:"service"`
+	Log      Log              `toml:"log"`
+}
+
+// Limit is a number, a size ("64 MB"), "unlimited", or { soft =, hard = }.
+type Limit struct{ Soft, Hard uint64 }
+
+// Mount is a volume or a host directory seen in the jail.
+type Mount struct {
+	Volume string `toml:"volume"` // kept under /var/jails/volumes; or
+	Source string `toml:"source"` // an absolute host path
+	At     string `toml:"at"`     // absolute, inside the jail
+	Mode   string `toml:"mode"`   // ro (the default), rw
+}
+
+// Service is a process that jail-init keeps running.
+type Service struct {
+	Name        string            `toml:"name"`
+	Command     []string          `toml:"command"`
+	User        string            `toml:"user"`  // looked up inside the jail; default root
+	Group       string            `toml:"group"` // default the user's
+	Directory   string            `toml:"directory"`
+	Environment map[string]string `toml:"environment"`
+	Umask       string            `toml:"umask"`
+
+	Type    string   `toml:"type"`    // "daemon" (the default), "oneshot"
+	After   []string `toml:"after"`   // services of this jail: "db" (ready), "db:started", "setup:completed"
+	Restart string   `toml:"restart"` // always (the default), on-failure, never
+	Ready   string   `toml:"ready"`   // "" (started), "fd:3", "tcp:8080", "exec:/path"
+
+	Delay    Duration `toml:"delay"`     // before the first restart, default 100ms; doubles
+	MaxDelay Duration `toml:"max-delay"` // default 10s
+	Healthy  Duration `toml:"healthy"`   // running this long resets the delay, default 30s
+	Limit    int      `toml:"limit"`     // starts within Interval before it has failed, default 5
+	Interval Duration `toml:"interval"`  // default 10s
+
+	Stop Stop `toml:"stop"`
+}
+
+// Stop is how a service is stopped.
+type Stop struct {
+	Signal  string   `toml:"signal"`  // default TERM
+	Timeout Duration `toml:"timeout"` // then KILL; default 5s
+}
+
+// Log is where a jail's lines go.
+type Log struct {
+	Keep   string  `toml:"keep"` // "10 x 1 MB"
+	Full   string  `toml:"full"` // "block" (the default), "drop"
+	Syslog *Syslog `toml:"syslog"`
+}
+
+// Syslog forwards lines to the host's syslogd.
+type Syslog struct {
+	Facility string `toml:"facility"`
+	Out      string `toml:"out"` // level of standard output's lines, default info
+	Err      string `toml:"err"` // of standard error's, default err
+	Tag      string `toml:"tag"` // default jail-NAME
+}
+
+// Duration is written as in "1.5s", "2m".
+type Duration struct{ time.Duration }

@@ -1,0 +1,170 @@
+// Package secmodel speaks to the kernel's jail model: the ABI of
+// sys/sys/jail.h, through sysctl(2) on NetBSD and through hostkern's socket
+// on Linux.
+package secmodel
+
+import (
+	"context"
+	"time"
+)
+
+// ID names a jail for as long as the system runs; it is never used again.
+// 0 is the host.
+type ID uint32
+
+// Level is a hardening level.
+type Level uint32
+
+const (
+	Low Level = iota
+	Medium
+	High
+)
+
+// Protocol of a port, as in IP; Any is all of them.
+type Protocol uint16
+
+const (
+	AnyProtocol Protocol = 0
+	TCP         Protocol = 6
+	UDP         Protocol = 17
+)
+
+// PortRange is a reservation: First to Last, both included.
+type PortRange struct {
+	Protocol    Protocol
+	First, Last uint16
+}
+
+// Limit is one resource limit of setrlimit(2), in the order of NetBSD's
+// RLIMIT_CPU to RLIMIT_NTHR. Unlimited is math.MaxUint64.
+type Limit struct {
+	Resource   int
+	Soft, Hard uint64
+}
+
+// Config is what an administrator chooses for a jail.
+type Config struct {
+	Level       Level
+	Allow, Deny []string // words; Client.Words lists them
+	Strict      bool     // the jail may bind its own ports only
+	Processes   uint32   // at most; 0 for no cap
+	Ports       []PortRange
+	Limits      []Limit // what each process starts with
+}
+
+// Change is a Config of which only the fields that are not nil change.
+type Change struct {
+	Level       *Level
+	Allow, Deny *[]string
+	Strict      *bool
+	Processes   *uint32
+	Ports       *[]PortRange
+	Limits      *[]Limit
+}
+
+// State of a jail.
+type State uint32
+
+const (
+	Creating State = 1
+	Active   State = 2
+	Dying    State = 3
+)
+
+// Jail is one jail's record in a Snapshot. Config and Root are zero to a
+// host user other than root.
+type Jail struct {
+	ID      ID
+	Name    string
+	Root    string
+	State   State
+	Init    int // process id, 0 if it has none
+	Created time.Time
+	Config  Config // of Ports only with Client.Ports
+	NPorts  int    // ranges
+
+	// Gauges.
+	Processes, Threads int
+	Resident, Virtual  uint64 // bytes
+	Oldest             time.Time
+
+	// Counters: they only grow, exited processes included.
+	User, System, Interrupt time.Duration
+	Entries, Forks, Exits   uint64
+	Denials                 map[string]uint64 // by scope's name
+}
+
+// Snapshot is all jails at one moment.
+type Snapshot struct {
+	Generation uint64
+	Uptime     time.Duration
+	Jails      []Jail
+}
+
+// Process in a jail.
+type Process struct {
+	Jail              ID
+	PID, Parent       int
+	UID               uint32
+	Init, Zombie      bool
+	Threads           int
+	Resident, Virtual uint64 // bytes
+	CPU               time.Duration
+	Started           time.Time
+	Command           string
+}
+
+// PortOwner is a reservation and the jail that holds it.
+type PortOwner struct {
+	Jail ID
+	Port PortRange
+}
+
+// Verdict is what a rule answers.
+type Verdict uint8
+
+const (
+	Defer  Verdict = iota // as if there were no jail
+	Deny                  // never
+	Own                   // inside the own jail only
+	Listed                // for a list of devices only
+	Port                  // by the port's owner
+)
+
+// Rule of the policy table that the kernel holds.
+type Rule struct {
+	Scope, Name, What string
+	Action, Request   uint32     // kauth's numbers
+	Verdict           [3]Verdict // by Level
+	Word              string     // that changes the verdict, or "" for none
+}
+
+// Word that an administrator may allow or deny.
+type Word struct {
+	Name, What string
+}
+
+// API is what a Client offers, for reading; Client implements it.
+type API interface {
+	Create(name, root string, c Config) (ID, error)
+	Set(id ID, c Change) error
+	// Enter puts the calling process, all its threads, into the jail, for
+	// good: root directory, credential, limits. The caller must be root on
+	// the host, a session leader without a terminal, and must have closed
+	// every directory.
+	Enter(id ID, init bool) error
+	// Kill makes the jail dying (nothing enters it or forks in it any
+	// more) and sends every member the signal.
+	Kill(id ID, signal int) error
+	Destroy(id ID) error
+	// Wait returns when the jail has no member left, or with ctx's error.
+	Wait(ctx context.Context, id ID) error
+	Jails() (Snapshot, error)
+	Lookup(nameOrID string) (Jail, error)
+	Processes() ([]Process, error)
+	Ports() ([]PortOwner, error)
+	Policy() ([]Rule, error)
+	Words() ([]Word, error)
+	Close() error
+}
