@@ -3,23 +3,27 @@
 // kept.
 package jail
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
-// Definition is the desired state of one jail.
+// Definition is the desired state of one jail. One that came from Decode is
+// valid and has every default filled in.
 type Definition struct {
 	Name string `toml:"-"` // from the file's name
 
 	Base      string   `toml:"base"`  // the base layer's name; or
 	Root      string   `toml:"root"`  // a directory of the administrator's own
-	Level     string   `toml:"level"` // low, medium, high
+	Level     string   `toml:"level"` // low, medium, high (the default)
 	Allow     []string `toml:"allow"`
 	Deny      []string `toml:"deny"`
 	Ports     []string `toml:"ports"` // "8080/tcp", "8000-8099/any", "53"
 	Strict    bool     `toml:"strict"`
-	Processes uint32   `toml:"processes"`
+	Processes uint32   `toml:"processes"` // at most, default 64; 0 for no cap
 	Autostart bool     `toml:"autostart"`
 
-	Limits   map[string]Limit `toml:"limits"` // by setrlimit(2)'s name: files, core …
+	Limits   map[string]Limit `toml:"-"` // [limits], by name: see LimitNames
 	Mounts   []Mount          `toml:"mount"`
 	Services []Service        `toml:"service"`
 	Log      Log              `toml:"log"`
@@ -39,22 +43,22 @@ type Mount struct {
 // Service is a process that jail-init keeps running.
 type Service struct {
 	Name        string            `toml:"name"`
-	Command     []string          `toml:"command"`
-	User        string            `toml:"user"`  // looked up inside the jail; default root
-	Group       string            `toml:"group"` // default the user's
+	Command     []string          `toml:"command"` // absolute, or found in PATH inside the jail
+	User        string            `toml:"user"`    // looked up inside the jail; default root
+	Group       string            `toml:"group"`   // default the user's
 	Directory   string            `toml:"directory"`
 	Environment map[string]string `toml:"environment"`
-	Umask       string            `toml:"umask"`
+	Umask       string            `toml:"umask"` // octal, default 022
 
 	Type    string   `toml:"type"`    // "daemon" (the default), "oneshot"
 	After   []string `toml:"after"`   // services of this jail: "db" (ready), "db:started", "setup:completed"
-	Restart string   `toml:"restart"` // always (the default), on-failure, never
+	Restart string   `toml:"restart"` // always (a daemon's default), on-failure, never (a oneshot's)
 	Ready   string   `toml:"ready"`   // "" (started), "fd:3", "tcp:8080", "exec:/path"
 
 	Delay    Duration `toml:"delay"`     // before the first restart, default 100ms; doubles
 	MaxDelay Duration `toml:"max-delay"` // default 10s
 	Healthy  Duration `toml:"healthy"`   // running this long resets the delay, default 30s
-	Limit    int      `toml:"limit"`     // starts within Interval before it has failed, default 5
+	Limit    int      `toml:"limit"`     // starts within Interval before it has failed, at least 1, default 5
 	Interval Duration `toml:"interval"`  // default 10s
 
 	Stop Stop `toml:"stop"`
@@ -68,7 +72,7 @@ type Stop struct {
 
 // Log is where a jail's lines go.
 type Log struct {
-	Keep   string  `toml:"keep"` // "10 x 1 MB"
+	Keep   string  `toml:"keep"` // "10 x 1 MB", see ParseKeep
 	Full   string  `toml:"full"` // "block" (the default), "drop"
 	Syslog *Syslog `toml:"syslog"`
 }
@@ -81,5 +85,33 @@ type Syslog struct {
 	Tag      string `toml:"tag"` // default jail-NAME
 }
 
+// Settings are /etc/jailmgr.toml.
+type Settings struct {
+	Parallel int      `toml:"parallel"` // jails worked on at one time, 1 to 64, default 4
+	Defaults Defaults `toml:"-"`        // [defaults]
+}
+
+// Defaults are what a definition that leaves a key out gets.
+type Defaults struct {
+	Base      string           `toml:"base"`
+	Level     string           `toml:"level"`
+	Processes uint32           `toml:"processes"`
+	Limits    map[string]Limit `toml:"-"` // [defaults.limits]
+	Log       Log              `toml:"log"`
+}
+
 // Duration is written as in "1.5s", "2m".
 type Duration struct{ time.Duration }
+
+// UnmarshalText accepts what time.ParseDuration does, if it is not negative.
+func (d *Duration) UnmarshalText(text []byte) error {
+	v, err := time.ParseDuration(string(text))
+	if err != nil || v < 0 {
+		return fmt.Errorf("not a duration: %q; write as in \"1.5s\", \"2m\"", text)
+	}
+	d.Duration = v
+	return nil
+}
+
+// MarshalText gives what UnmarshalText takes.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }

@@ -1,0 +1,264 @@
+package jail
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// rawLimits are [limits] as written: numbers, strings and tables.
+type rawLimits = map[string]any
+
+var rawLimitsType = reflect.TypeFor[rawLimits]()
+
+type rawDefinition struct {
+	Definition
+	Limits rawLimits `toml:"limits"`
+}
+
+type rawSettings struct {
+	Settings
+	Defaults rawDefaults `toml:"defaults"`
+}
+
+type rawDefaults struct {
+	Defaults
+	Limits rawLimits `toml:"limits"`
+}
+
+const (
+	defaultLevel     = "high"
+	defaultProcesses = 64
+	defaultParallel  = 4
+	defaultKeep      = "10 x 1 MB"
+)
+
+// DefaultSettings hold when there is no /etc/jailmgr.toml.
+func DefaultSettings() *Settings {
+	return &Settings{
+		Parallel: defaultParallel,
+		Defaults: Defaults{
+			Level: defaultLevel, Processes: defaultProcesses,
+			Log: Log{Keep: defaultKeep, Full: "block"},
+		},
+	}
+}
+
+// Decode is the definition in data, with the settings' defaults filled in.
+// The jail's name is the file's without ".toml". An error about the text is
+// an *Invalid with all the problems there are.
+func Decode(file string, data []byte, s *Settings) (*Definition, error) {
+	var raw rawDefinition
+	d := parse(file, data, &raw)
+	def := &raw.Definition
+	def.Name = strings.TrimSuffix(filepath.Base(file), ".toml")
+	if err := CheckName(def.Name); err != nil {
+		d.add("", "%v", err)
+	}
+	if len(d.problems) == 0 {
+		def.Limits = d.limits("limits", raw.Limits)
+		d.defaults(def, s.Defaults)
+		d.validate(def)
+	}
+	if len(d.problems) > 0 {
+		return nil, &Invalid{d.problems}
+	}
+	return def, nil
+}
+
+// DecodeSettings is /etc/jailmgr.toml's text.
+func DecodeSettings(file string, data []byte) (*Settings, error) {
+	var raw rawSettings
+	s := DefaultSettings()
+	d := parse(file, data, &raw)
+	if len(d.problems) == 0 {
+		if d.has("parallel") {
+			s.Parallel = raw.Parallel
+			if s.Parallel < 1 || s.Parallel > 64 {
+				d.add("parallel", "parallel must be 1 to 64")
+			}
+		}
+		from, to := raw.Defaults.Defaults, &s.Defaults
+		to.Base = from.Base
+		if d.has("defaults.level") {
+			to.Level = from.Level
+		}
+		if d.has("defaults.processes") {
+			to.Processes = from.Processes
+		}
+		to.Limits = d.limits("defaults.limits", raw.Defaults.Limits)
+		to.Log = mergeLog(from.Log, to.Log)
+		if to.Base != "" {
+			d.check("defaults.base", CheckBase(to.Base))
+		}
+		d.checkLevel("defaults.level", to.Level)
+		d.checkLog("defaults.log", &to.Log)
+	}
+	if len(d.problems) > 0 {
+		return nil, &Invalid{d.problems}
+	}
+	return s, nil
+}
+
+// LoadSettings reads /etc/jailmgr.toml; without one, DefaultSettings.
+func (l Layout) LoadSettings() (*Settings, error) {
+	data, err := read(l.Settings())
+	if errors.Is(err, os.ErrNotExist) {
+		return DefaultSettings(), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return DecodeSettings(l.Settings(), data)
+}
+
+// Load reads the definition of a jail. It is os.ErrNotExist if there is
+// none, an *Invalid if the text is not valid.
+func (l Layout) Load(name string) (*Definition, error) {
+	if err := CheckName(name); err != nil {
+		return nil, err
+	}
+	return l.LoadFile(l.Definition(name))
+}
+
+// LoadFile reads a definition that stands elsewhere than Load's.
+func (l Layout) LoadFile(path string) (*Definition, error) {
+	s, err := l.LoadSettings()
+	if err != nil {
+		return nil, err
+	}
+	data, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	return Decode(path, data, s)
+}
+
+// read refuses what is no regular file, so that it never blocks, and reads
+// no more than what parse then calls too large.
+func read(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if st, err := f.Stat(); err != nil {
+		return nil, err
+	} else if !st.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: not a regular file", path)
+	}
+	return io.ReadAll(io.LimitReader(f, fileSize+1))
+}
+
+func (d *document) limits(path string, raw rawLimits) map[string]Limit {
+	if len(raw) == 0 {
+		return nil
+	}
+	limits := make(map[string]Limit, len(raw))
+	for name, v := range raw {
+		at := path + "." + name
+		l, err := parseLimit(v)
+		if err != nil {
+			d.add(at, "%s: %v", name, err)
+			continue
+		}
+		canonical := limitTable[limitIndex(name)].name
+		if _, twice := limits[canonical]; twice {
+			d.add(at, "%s is the same limit as %s", name, canonical)
+		}
+		limits[canonical] = l
+	}
+	return limits
+}
+
+func set[T comparable](v *T, to T) {
+	var zero T
+	if *v == zero {
+		*v = to
+	}
+}
+
+func (d *document) defaults(def *Definition, s Defaults) {
+	if !d.has("base") && !d.has("root") {
+		def.Base = s.Base
+	}
+	if !d.has("level") {
+		def.Level = s.Level
+	}
+	if !d.has("processes") {
+		def.Processes = s.Processes
+	}
+	for name, l := range s.Limits {
+		if _, ok := def.Limits[name]; !ok {
+			if def.Limits == nil {
+				def.Limits = map[string]Limit{}
+			}
+			def.Limits[name] = l
+		}
+	}
+	def.Log = mergeLog(def.Log, s.Log)
+	if def.Log.Syslog != nil {
+		set(&def.Log.Syslog.Tag, "jail-"+def.Name)
+	}
+	for i := range def.Mounts {
+		if !d.has(fmt.Sprintf("mount[%d].mode", i)) {
+			def.Mounts[i].Mode = "ro"
+		}
+	}
+	for i := range def.Services {
+		d.serviceDefaults(fmt.Sprintf("service[%d].", i), &def.Services[i])
+	}
+}
+
+func (d *document) serviceDefaults(at string, s *Service) {
+	text := func(key string, v *string, to string) {
+		if !d.has(at + key) {
+			*v = to
+		}
+	}
+	wait := func(key string, v *Duration, to time.Duration) {
+		if !d.has(at + key) {
+			v.Duration = to
+		}
+	}
+	text("user", &s.User, "root")
+	text("directory", &s.Directory, "/")
+	text("umask", &s.Umask, "022")
+	text("type", &s.Type, "daemon")
+	restart := "always"
+	if s.Type == "oneshot" {
+		restart = "never"
+	}
+	text("restart", &s.Restart, restart)
+	wait("delay", &s.Delay, 100*time.Millisecond)
+	wait("max-delay", &s.MaxDelay, max(10*time.Second, s.Delay.Duration))
+	wait("healthy", &s.Healthy, 30*time.Second)
+	wait("interval", &s.Interval, 10*time.Second)
+	if !d.has(at + "limit") {
+		s.Limit = 5
+	}
+	text("stop.signal", &s.Stop.Signal, "TERM")
+	wait("stop.timeout", &s.Stop.Timeout, 5*time.Second)
+}
+
+func mergeLog(l, from Log) Log {
+	set(&l.Keep, from.Keep)
+	set(&l.Full, from.Full)
+	if l.Syslog == nil && from.Syslog != nil {
+		copied := *from.Syslog
+		l.Syslog = &copied
+	}
+	if l.Syslog != nil {
+		set(&l.Syslog.Facility, "daemon")
+		set(&l.Syslog.Out, "info")
+		set(&l.Syslog.Err, "err")
+	}
+	return l
+}

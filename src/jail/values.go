@@ -1,0 +1,320 @@
+package jail
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"path"
+	"sort"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"jails/src/secmodel"
+)
+
+// Unlimited is a limit that is none.
+const Unlimited = math.MaxUint64
+
+// limitTable is in the order of NetBSD's RLIMIT_CPU to RLIMIT_NTHR.
+var limitTable = [...]struct{ name, alias string }{
+	{"cpu", "cputime"},          // seconds
+	{"file-size", "fsize"},      // bytes
+	{"data", "datasize"},        // bytes
+	{"stack", "stacksize"},      // bytes
+	{"core", "coredumpsize"},    // bytes
+	{"resident", "rss"},         // bytes
+	{"locked", "memlock"},       // bytes
+	{"processes", "nproc"},      // of one user
+	{"files", "nofile"},         // open in one process
+	{"socket-buffer", "sbsize"}, // bytes
+	{"address-space", "as"},     // bytes
+	{"threads", "nthr"},         // of one user
+}
+
+// LimitNames are the names of limits, in the order of setrlimit(2)'s numbers
+// on NetBSD.
+func LimitNames() []string {
+	names := make([]string, len(limitTable))
+	for i, l := range limitTable {
+		names[i] = l.name
+	}
+	return names
+}
+
+// limitIndex is the number of a limit, or -1.
+func limitIndex(name string) int {
+	for i, l := range limitTable {
+		if name == l.name || name == l.alias {
+			return i
+		}
+	}
+	return -1
+}
+
+func parseLimit(v any) (Limit, error) {
+	table, ok := v.(map[string]any)
+	if !ok {
+		n, err := parseAmount(v)
+		return Limit{n, n}, err
+	}
+	l := Limit{Unlimited, Unlimited}
+	var err error
+	if hard, ok := table["hard"]; ok {
+		if l.Hard, err = parseAmount(hard); err != nil {
+			return l, err
+		}
+	}
+	soft, ok := table["soft"]
+	if !ok {
+		l.Soft = l.Hard
+	} else if l.Soft, err = parseAmount(soft); err != nil {
+		return l, err
+	}
+	if l.Soft > l.Hard {
+		return l, errors.New("soft is above hard")
+	}
+	return l, nil
+}
+
+func parseAmount(v any) (uint64, error) {
+	switch v := v.(type) {
+	case int64:
+		if v < 0 {
+			return 0, fmt.Errorf("%d is negative; write \"unlimited\" for no limit", v)
+		}
+		return uint64(v), nil
+	case string:
+		if v == "unlimited" {
+			return Unlimited, nil
+		}
+		return ParseSize(v)
+	}
+	return 0, errors.New("not a number, a size or \"unlimited\"")
+}
+
+// ParseSize reads bytes: "512", "64 KB", "1.5 GB" is refused. KB, MB, GB and
+// TB are powers of 1024.
+func ParseSize(s string) (uint64, error) {
+	digits := strings.TrimLeft(s, "0123456789")
+	n, err := strconv.ParseUint(s[:len(s)-len(digits)], 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("not a size: %q; write as in \"64 MB\"", s)
+	}
+	shift := 0
+	switch strings.TrimSpace(digits) {
+	case "", "B":
+	case "KB":
+		shift = 10
+	case "MB":
+		shift = 20
+	case "GB":
+		shift = 30
+	case "TB":
+		shift = 40
+	default:
+		return 0, fmt.Errorf("not a size: %q; write as in \"64 MB\", with B, KB, MB, GB or TB", s)
+	}
+	if n > Unlimited>>shift {
+		return 0, fmt.Errorf("too large: %q", s)
+	}
+	return n << shift, nil
+}
+
+// ParseKeep reads "10 x 1 MB": how many log files of what size in bytes.
+func ParseKeep(s string) (files int, size uint64, err error) {
+	count, each, ok := strings.Cut(s, "x")
+	files, err = strconv.Atoi(strings.TrimSpace(count))
+	if !ok || err != nil {
+		return 0, 0, fmt.Errorf("keep is not files x size: %q; write as in \"10 x 1 MB\"", s)
+	}
+	if size, err = ParseSize(strings.TrimSpace(each)); err != nil {
+		return 0, 0, err
+	}
+	if files < 1 || files > 1000 || size < 4<<10 || size > 1<<40 {
+		return 0, 0, fmt.Errorf("keep %q is out of range: 1 to 1000 files of 4 KB to 1 TB", s)
+	}
+	return files, size, nil
+}
+
+// ParsePort reads a reservation: "8080/tcp", "8000-8099/any", "53".
+func ParsePort(s string) (secmodel.PortRange, error) {
+	var r secmodel.PortRange
+	ports, protocol, has := strings.Cut(s, "/")
+	switch {
+	case !has || protocol == "any":
+		r.Protocol = secmodel.AnyProtocol
+	case protocol == "tcp":
+		r.Protocol = secmodel.TCP
+	case protocol == "udp":
+		r.Protocol = secmodel.UDP
+	default:
+		return r, fmt.Errorf("bad port %q: the protocol is tcp, udp or any%s", s, meant(protocol, []string{"tcp", "udp", "any"}))
+	}
+	first, last, isRange := strings.Cut(ports, "-")
+	if !isRange {
+		last = first
+	}
+	var err [2]error
+	r.First, err[0] = portNumber(first)
+	r.Last, err[1] = portNumber(last)
+	if err[0] != nil || err[1] != nil {
+		return r, fmt.Errorf("bad port %q: write as in \"8080/tcp\", \"8000-8099/any\", with 1 to 65535", s)
+	}
+	if r.First > r.Last {
+		return r, fmt.Errorf("bad port %q: the range runs backwards", s)
+	}
+	return r, nil
+}
+
+func portNumber(s string) (uint16, error) {
+	if s == "" || s[0] < '0' || s[0] > '9' {
+		return 0, strconv.ErrSyntax // no sign, as ParseUint has it
+	}
+	n, err := strconv.ParseUint(s, 10, 16)
+	if err == nil && n == 0 {
+		err = strconv.ErrRange
+	}
+	return uint16(n), err
+}
+
+// FormatPort is what ParsePort reads.
+func FormatPort(r secmodel.PortRange) string {
+	s := strconv.Itoa(int(r.First))
+	if r.Last != r.First {
+		s += "-" + strconv.Itoa(int(r.Last))
+	}
+	switch r.Protocol {
+	case secmodel.TCP:
+		return s + "/tcp"
+	case secmodel.UDP:
+		return s + "/udp"
+	}
+	return s
+}
+
+func overlap(a, b secmodel.PortRange) bool {
+	return (a.Protocol == b.Protocol || a.Protocol == secmodel.AnyProtocol || b.Protocol == secmodel.AnyProtocol) &&
+		a.First <= b.Last && b.First <= a.Last
+}
+
+// ParseLevel reads low, medium or high.
+func ParseLevel(s string) (secmodel.Level, error) {
+	levels := []string{"low", "medium", "high"}
+	for i, l := range levels {
+		if s == l {
+			return secmodel.Level(i), nil
+		}
+	}
+	return 0, fmt.Errorf("unknown level %q: it is low, medium or high%s", s, meant(s, levels))
+}
+
+// Probe is how a service says that it is ready.
+type Probe struct {
+	Kind string // "" (ready when started), fd, tcp, exec
+	FD   int    // of fd: an inherited descriptor, 3 to 9, on which the service writes a newline
+	Addr string // of tcp: host and port that accepts a connection
+	Path string // of exec: a program in the jail that exits 0
+}
+
+// ParseReady reads "", "fd:3", "tcp:8080", "tcp:127.0.0.1:8080", "exec:/path".
+func ParseReady(s string) (Probe, error) {
+	if s == "" {
+		return Probe{}, nil
+	}
+	kind, arg, _ := strings.Cut(s, ":")
+	p := Probe{Kind: kind}
+	switch kind {
+	case "fd":
+		n, err := strconv.Atoi(arg)
+		if err != nil || n < 3 || n > 9 {
+			return p, fmt.Errorf("bad ready %q: fd is 3 to 9, as in \"fd:3\"", s)
+		}
+		p.FD = n
+	case "tcp":
+		host, port := "127.0.0.1", arg
+		if strings.Contains(arg, ":") {
+			var err error
+			if host, port, err = net.SplitHostPort(arg); err != nil || net.ParseIP(host) == nil {
+				return p, fmt.Errorf("bad ready %q: write as in \"tcp:8080\", \"tcp:127.0.0.1:8080\"", s)
+			}
+		}
+		if _, err := portNumber(port); err != nil {
+			return p, fmt.Errorf("bad ready %q: the port is 1 to 65535, as in \"tcp:8080\"", s)
+		}
+		p.Addr = net.JoinHostPort(host, port)
+	case "exec":
+		if err := checkPath(arg); err != nil {
+			return p, fmt.Errorf("bad ready %q: %w", s, err)
+		}
+		p.Path = arg
+	default:
+		return p, fmt.Errorf("bad ready %q: it is \"fd:3\", \"tcp:8080\" or \"exec:/path\"%s", s, meant(kind, []string{"fd", "tcp", "exec"}))
+	}
+	return p, nil
+}
+
+// ParseAfter reads "db" or "db:ready", "db:started", "setup:completed".
+func ParseAfter(s string) (service, state string, err error) {
+	service, state, has := strings.Cut(s, ":")
+	if !has {
+		state = "ready"
+	}
+	if err := CheckName(service); err != nil {
+		return "", "", err
+	}
+	states := []string{"started", "ready", "completed"}
+	for _, known := range states {
+		if state == known {
+			return service, state, nil
+		}
+	}
+	return "", "", fmt.Errorf("bad after %q: a service is started, ready or completed%s", s, meant(state, states))
+}
+
+// ParseUmask reads an octal file creation mask, 000 to 777.
+func ParseUmask(s string) (int, error) {
+	n, err := strconv.ParseUint(s, 8, 32)
+	if err != nil || n > 0o777 || s[0] == '+' {
+		return 0, fmt.Errorf("bad umask %q: it is octal, 000 to 777", s)
+	}
+	return int(n), nil
+}
+
+// stopSignals are those that can be meant to end a service.
+var stopSignals = []string{"TERM", "INT", "QUIT", "HUP", "KILL", "USR1", "USR2", "ABRT", "ALRM", "PIPE", "TRAP", "WINCH", "PWR", "XCPU"}
+
+// ParseSignal reads a signal's name as kill(1) takes it: TERM or SIGTERM.
+func ParseSignal(s string) (unix.Signal, error) {
+	name := strings.TrimPrefix(s, "SIG")
+	for _, known := range stopSignals {
+		if name == known {
+			if n := unix.SignalNum("SIG" + name); n != 0 {
+				return n, nil
+			}
+		}
+	}
+	candidates := append([]string(nil), stopSignals...)
+	sort.Strings(candidates)
+	return 0, fmt.Errorf("unknown signal %q%s", s, meantOr(strings.ToUpper(name), candidates))
+}
+
+// checkPath wants an absolute path with nothing in it that could be written
+// shorter.
+func checkPath(p string) error {
+	switch {
+	case p == "":
+		return errors.New("the path is empty")
+	case !strings.HasPrefix(p, "/"):
+		return fmt.Errorf("path %q is not absolute", p)
+	case strings.ContainsRune(p, 0):
+		return fmt.Errorf("path %q holds a NUL", p)
+	case path.Clean(p) != p:
+		return fmt.Errorf("path %q is not clean; write %q", p, path.Clean(p))
+	case len(p) >= 1024:
+		return errors.New("the path is longer than 1023 bytes")
+	}
+	return nil
+}

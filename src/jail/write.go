@@ -1,0 +1,165 @@
+package jail
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// WriteFile puts data at path so that, whatever happens, either the old file
+// or the whole new one is there: written beside it, synced, renamed, and the
+// directory synced. With create, a file that is there already stays as it is
+// and the error is os.ErrExist. The new file's mode is perm.
+func WriteFile(path string, data []byte, perm os.FileMode, create bool) (err error) {
+	dir := filepath.Dir(path)
+	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(f.Name())
+		}
+	}()
+	if _, err = f.Write(data); err != nil {
+		return err
+	}
+	if err = f.Chmod(perm); err != nil {
+		return err
+	}
+	if err = f.Sync(); err != nil {
+		return err
+	}
+	if err = f.Close(); err != nil {
+		return err
+	}
+	if create {
+		// A link, unlike a rename, refuses to replace.
+		if err = os.Link(f.Name(), path); err != nil {
+			return err
+		}
+		if err = os.Remove(f.Name()); err != nil {
+			return err
+		}
+	} else if err = os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	return SyncDir(dir)
+}
+
+// SyncDir makes a directory's entries survive a power loss.
+func SyncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	// Some file systems have nothing to sync for a directory.
+	if err := d.Sync(); err != nil && !errors.Is(err, unix.EINVAL) {
+		return err
+	}
+	return nil
+}
+
+// ErrLocked is what every *Locked is.
+var ErrLocked = errors.New("locked")
+
+// Locked says who works on the jail.
+type Locked struct {
+	Name  string
+	PID   int    // 0 if not known
+	Doing string // its words for it
+}
+
+func (e *Locked) Error() string {
+	if e.PID == 0 {
+		return fmt.Sprintf("another jailmgr works on jail %s; try again later", e.Name)
+	}
+	return fmt.Sprintf("process %d works on jail %s (%s); try again later", e.PID, e.Name, e.Doing)
+}
+
+// Is makes errors.Is(err, ErrLocked) true.
+func (e *Locked) Is(target error) bool { return target == ErrLocked }
+
+// Lock is held by the one who changes a jail. It ends with the process.
+type Lock struct {
+	file *os.File
+	path string
+}
+
+// Lock takes the lock of a jail for doing something, or at once gives a
+// *Locked. It makes the directories that it needs, mode 0700.
+func (l Layout) Lock(name, doing string) (*Lock, error) {
+	if err := os.MkdirAll(l.Runs(), 0o755); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(l.locks(), 0o700); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(l.locks(), name)
+	for {
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		if err := flock(f, unix.LOCK_EX|unix.LOCK_NB); err != nil {
+			defer f.Close()
+			if !errors.Is(err, unix.EWOULDBLOCK) {
+				return nil, fmt.Errorf("lock %s: %w", path, err)
+			}
+			held := &Locked{Name: name}
+			line := make([]byte, 256)
+			n, _ := f.ReadAt(line, 0)
+			pid, what, _ := strings.Cut(strings.TrimSpace(string(line[:n])), " ")
+			if held.PID, err = strconv.Atoi(pid); err == nil {
+				held.Doing = what
+			}
+			return nil, held
+		}
+		// The one before may have removed the file after we opened it.
+		if same(f, path) {
+			if err := f.Truncate(0); err != nil {
+				f.Close()
+				return nil, err
+			}
+			if _, err := fmt.Fprintf(f, "%d %s\n", os.Getpid(), doing); err != nil {
+				f.Close()
+				return nil, err
+			}
+			return &Lock{f, path}, nil
+		}
+		f.Close()
+	}
+}
+
+func same(f *os.File, path string) bool {
+	a, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	b, err := os.Lstat(path)
+	return err == nil && os.SameFile(a, b)
+}
+
+func flock(f *os.File, how int) error {
+	for {
+		if err := unix.Flock(int(f.Fd()), how); err != unix.EINTR {
+			return err
+		}
+	}
+}
+
+// Unlock gives the lock back.
+func (k *Lock) Unlock() error {
+	err := os.Remove(k.path)
+	if e := k.file.Close(); err == nil {
+		err = e
+	}
+	return err
+}
