@@ -1,0 +1,68 @@
+package host
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// asRoot runs this program again as the root of a user namespace, if it is
+// not root and the machine allows one.
+func asRoot() (status int, done bool) {
+	if os.Geteuid() == 0 {
+		return 0, false
+	}
+	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
+	}
+	if err := cmd.Start(); err != nil {
+		return 0, false
+	}
+	if err := cmd.Wait(); err != nil {
+		return max(cmd.ProcessState.ExitCode(), 1), true
+	}
+	return 0, true
+}
+
+func buildModel(source, dir string) error {
+	return compile(source, filepath.Join(dir, "hostkern"), "./tools/hostkern", "CGO_ENABLED=1")
+}
+
+// startModel starts hostkern and stops it at the test's end.
+func (h *Host) startModel(t testing.TB) {
+	t.Helper()
+	ready, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ready.Close()
+	cmd := exec.Command(filepath.Join(h.Bin, "hostkern"), "-s", filepath.Join(h.Dir, "hostkern.sock"), "--ready-fd", "3")
+	cmd.ExtraFiles = []*os.File{write}
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr, cmd.Env = &said, &said, h.Env
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	write.Close()
+	t.Cleanup(func() {
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Errorf("hostkern is gone: %v\n%s", err, said.String())
+		}
+		timer := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
+		err := cmd.Wait()
+		if !timer.Stop() || err != nil {
+			t.Errorf("hostkern: %v\n%s", err, said.String())
+		}
+	})
+	if n, err := ready.Read(make([]byte, 1)); n != 1 {
+		t.Skipf("hostkern can't run here (%v): %s", err, said.String())
+	}
+}
