@@ -1,0 +1,141 @@
+// Package command is what the four commands' lines have in common: how they
+// are taken apart, how help looks, what is a mistake in usage.
+package command
+
+import (
+	"fmt"
+	"io"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"jails/src/exit"
+	"jails/src/nearest"
+)
+
+// version is set by the Makefile.
+var version string
+
+// Version is this program's version.
+func Version() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
+}
+
+// Run runs an app whose Commands are its verbs, and returns the exit code.
+// It prints errors itself, once, as "name: what is wrong; what to do".
+func Run(app *cli.App, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	app.Reader, app.Writer, app.ErrWriter = stdin, stdout, stderr
+	app.Version = Version()
+	app.EnableBashCompletion = true
+	app.UseShortOptionHandling = true
+	app.OnUsageError = usageError
+	app.ExitErrHandler = func(*cli.Context, error) {} // codes are Report's
+	if app.Action == nil {
+		app.Action = noVerb
+	}
+	for _, c := range app.Commands {
+		prepare(c)
+	}
+	return exit.Report(stderr, app.Name, app.Run(args))
+}
+
+// prepare gives a verb what all have. It must not have the help verb: a jail
+// may be named "help" or "h".
+func prepare(c *cli.Command) {
+	c.OnUsageError = usageError
+	c.HideHelpCommand = true
+	c.UseShortOptionHandling = true
+	if c.CustomHelpTemplate == "" {
+		c.CustomHelpTemplate = verbHelp
+	}
+	for _, sub := range c.Subcommands {
+		prepare(sub)
+	}
+}
+
+const verbHelp = `usage: {{.HelpName}}{{if .VisibleFlags}} [OPTION]...{{end}}{{if .ArgsUsage}} {{.ArgsUsage}}{{end}}
+
+{{.Usage}}{{if .Description}}
+
+{{.Description}}{{end}}{{if .VisibleFlags}}
+
+options:{{range .VisibleFlags}}
+   {{.}}{{end}}{{end}}
+`
+
+// usageError is a mistake in an option.
+func usageError(c *cli.Context, err error, _ bool) error {
+	name := c.Command.HelpName
+	if name == "" {
+		name = c.App.Name
+	}
+	text := err.Error()
+	if flag, ok := strings.CutPrefix(text, "flag provided but not defined: -"); ok {
+		text = fmt.Sprintf("unknown option %q", dashed(strings.TrimLeft(flag, "-")))
+		var known []string
+		for _, f := range c.Command.Flags {
+			known = append(known, f.Names()...)
+		}
+		if near := nearest.Of(strings.TrimLeft(flag, "-"), known); near != "" {
+			text += fmt.Sprintf("; did you mean %q?", dashed(near))
+		}
+	} else if flag, ok := strings.CutPrefix(text, "flag needs an argument: -"); ok {
+		text = fmt.Sprintf("option %q needs a value", dashed(strings.TrimLeft(flag, "-")))
+	}
+	return &exit.Error{Code: exit.Usage, Msg: text, Hint: "see: " + name + " --help"}
+}
+
+func dashed(flag string) string {
+	if len(flag) == 1 {
+		return "-" + flag
+	}
+	return "--" + flag
+}
+
+// noVerb is the action of a command line without a verb that exists.
+func noVerb(c *cli.Context) error {
+	see := "see: " + c.App.Name + " --help"
+	if !c.Args().Present() {
+		return &exit.Error{Code: exit.Usage, Msg: "what shall it do?", Hint: see}
+	}
+	var verbs []string
+	for _, v := range c.App.VisibleCommands() {
+		verbs = append(verbs, v.Name)
+	}
+	msg := fmt.Sprintf("no verb %q", c.Args().First())
+	if near := nearest.Of(c.Args().First(), verbs); near != "" {
+		msg += fmt.Sprintf("; did you mean %q?", near)
+	}
+	return &exit.Error{Code: exit.Usage, Msg: msg, Hint: see}
+}
+
+// Args returns the arguments that follow the options, at least least and at
+// most most of them (-1: any number).
+func Args(c *cli.Context, least, most int) ([]string, error) {
+	args := c.Args().Slice()
+	see := "see: " + c.Command.HelpName + " --help"
+	if len(args) < least {
+		return nil, &exit.Error{Code: exit.Usage, Msg: fmt.Sprintf("needs %s", c.Command.ArgsUsage), Hint: see}
+	}
+	if most >= 0 && len(args) > most {
+		extra := args[most]
+		if i := slices.IndexFunc(args, func(a string) bool { return len(a) > 1 && a[0] == '-' }); i >= 0 {
+			return nil, &exit.Error{Code: exit.Usage, Msg: fmt.Sprintf("option %q must come before %q", args[i], args[0]), Hint: see}
+		}
+		return nil, &exit.Error{Code: exit.Usage, Msg: fmt.Sprintf("unexpected argument %q", extra), Hint: see}
+	}
+	return args, nil
+}
+
+// JSON is the option of every verb that prints.
+func JSON() cli.Flag {
+	return &cli.BoolFlag{Name: "json", Usage: "print JSON"}
+}

@@ -1,0 +1,65 @@
+// Package jailctl is the command of that name: the kernel's jails, one at a
+// time. Each verb has a file.
+package jailctl
+
+import (
+	"errors"
+	"io"
+
+	"github.com/urfave/cli/v2"
+
+	"jails/src/command"
+	"jails/src/secmodel"
+)
+
+// Main runs the command and returns its exit code.
+func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	return command.Run(App(), args, stdin, stdout, stderr)
+}
+
+// App describes the command line.
+func App() *cli.App {
+	return &cli.App{
+		Name:  "jailctl",
+		Usage: "the kernel's jails, one at a time",
+		Description: "A jail is named by its name or its id. Exit codes are those of sysexits(3);\n" +
+			"exec exits with its command's status.",
+		Commands: []*cli.Command{
+			listCommand(),
+		},
+	}
+}
+
+// connected is the action of a verb that asks the kernel.
+func connected(run func(c *cli.Context, k *secmodel.Client) error) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		k, err := secmodel.Open()
+		if err != nil {
+			return err
+		}
+		return errors.Join(run(c, k), k.Close())
+	}
+}
+
+// ofJail is the action of a verb about one jail, its only argument.
+func ofJail(run func(c *cli.Context, k *secmodel.Client, j *secmodel.Jail) error) cli.ActionFunc {
+	return connected(func(c *cli.Context, k *secmodel.Client) error {
+		args, err := command.Args(c, 1, 1)
+		if err != nil {
+			return err
+		}
+		j, err := k.Lookup(args[0])
+		if err != nil {
+			return err
+		}
+		return named(run(c, k, &j), &j)
+	})
+}
+
+// named puts the jail's name into an error of the kernel's, which knows ids.
+func named(err error, j *secmodel.Jail) error {
+	if r, ok := errors.AsType[*secmodel.Refused](err); ok {
+		r.Jail = j.Name
+	}
+	return err
+}

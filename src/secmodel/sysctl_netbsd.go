@@ -1,0 +1,112 @@
+package secmodel
+
+import (
+	"fmt"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// ModelHint says how to get a kernel model.
+const ModelHint = "load it: modload secmodel_jail; or see: jailmgr bootstrap"
+
+// node is the model's node in the tree of sysctl(7).
+var node = [...]string{"security", "models", "jail"}
+
+// sysctlTree is the kernel's own interface. The numbers of the model's nodes
+// are not fixed: they are looked up when it is opened.
+type sysctlTree struct {
+	mib   [len(node)]int32
+	nodes []unix.Sysctlnode
+}
+
+func open() (kernel, error) {
+	t := &sysctlTree{}
+	for depth, name := range node {
+		nodes, err := children(t.mib[:depth])
+		if err != nil {
+			return nil, fmt.Errorf("looking for the kernel model: %w", err)
+		}
+		n := find(nodes, name)
+		if n == nil {
+			return nil, fmt.Errorf("%w: this kernel has no sysctl node security.models.jail", ErrNoModel)
+		}
+		t.mib[depth] = n.Num
+	}
+	var err error
+	if t.nodes, err = children(t.mib[:]); err != nil {
+		return nil, fmt.Errorf("looking for the kernel model: %w", err)
+	}
+	return t, nil
+}
+
+func (t *sysctlTree) Close() error { return nil }
+
+func (t *sysctlTree) sysctl(name string, old, new []byte) (int, error) {
+	n := find(t.nodes, name)
+	if n == nil {
+		return 0, fmt.Errorf("the kernel model has no node %q; install kernel and program from one release", name)
+	}
+	length, err := sysctl(append(t.mib[:len(t.mib):len(t.mib)], n.Num), old, new)
+	if err == unix.ENOENT {
+		err = fmt.Errorf("%w: it was unloaded", ErrNoModel)
+	}
+	return length, err
+}
+
+// enter is the one operation of the kernel; the reply says why it was refused.
+func (t *sysctlTree) enter(request, reply []byte) (int, error) {
+	return t.sysctl("command", reply, request)
+}
+
+// children asks for the nodes below mib.
+func children(mib []int32) ([]unix.Sysctlnode, error) {
+	const size = int(unsafe.Sizeof(unix.Sysctlnode{}))
+	query := append(mib[:len(mib):len(mib)], unix.CTL_QUERY)
+	version := unix.Sysctlnode{Flags: unix.SYSCTL_VERS_1}
+	new := unsafe.Slice((*byte)(unsafe.Pointer(&version)), size)
+	for room := 64; ; {
+		nodes := make([]unix.Sysctlnode, room)
+		n, err := sysctl(query, unsafe.Slice((*byte)(unsafe.Pointer(&nodes[0])), room*size), new)
+		if err == unix.ENOMEM && n > room*size {
+			room = n/size + 8
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		return nodes[:n/size], nil
+	}
+}
+
+func find(nodes []unix.Sysctlnode, name string) *unix.Sysctlnode {
+	for i := range nodes {
+		if have := nodes[i].Name[:]; equal(have, name) {
+			return &nodes[i]
+		}
+	}
+	return nil
+}
+
+func equal(have []int8, name string) bool {
+	for i := range len(name) {
+		if i >= len(have) || byte(have[i]) != name[i] {
+			return false
+		}
+	}
+	return len(name) < len(have) && have[len(name)] == 0
+}
+
+// sysctl is the system call itself: x/sys/unix only reads.
+func sysctl(mib []int32, old, new []byte) (int, error) {
+	length := uintptr(len(old))
+	_, _, errno := syscall.Syscall6(unix.SYS___SYSCTL,
+		uintptr(unsafe.Pointer(&mib[0])), uintptr(len(mib)),
+		uintptr(unsafe.Pointer(unsafe.SliceData(old))), uintptr(unsafe.Pointer(&length)),
+		uintptr(unsafe.Pointer(unsafe.SliceData(new))), uintptr(len(new)))
+	if errno != 0 {
+		return int(length), errno
+	}
+	return int(length), nil
+}
