@@ -1,0 +1,207 @@
+//go:build linux
+
+// Package software runs real servers, as Debian packages them, in jails at
+// the high level, under load.
+package software
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"jails/tests/host"
+)
+
+func TestMain(m *testing.M) { host.Main(m) }
+
+func TestNginxUnderWrk(t *testing.T) {
+	nginx, wrk := program(t, "nginx", "nginx-light"), program(t, "wrk", "wrk")
+	h := host.New(t)
+	root, port := rootWith(t, h, nginx), freePort(t)
+	for _, dir := range []string{"var/log/nginx", "var/lib/nginx", "run", "www"} {
+		mkdir(t, filepath.Join(root, dir))
+	}
+	write(t, filepath.Join(root, "www/index.html"), "<html>Hello NetBSD!</html>\n")
+	write(t, filepath.Join(root, "nginx.conf"), fmt.Sprintf(`user root root;
+worker_processes 2;
+pid /run/nginx.pid;
+error_log stderr info;
+events {}
+http {
+	access_log off;
+	server { listen 127.0.0.1:%d; root /www; }
+}
+`, port))
+	start(t, h, "nginx", root, port, `"`+nginx+`", "-g", "daemon off;", "-e", "stderr", "-c", "/nginx.conf"`)
+
+	out := h.Run(t, wrk, "-t1", "-c16", "-d2s", fmt.Sprintf("http://127.0.0.1:%d/", port))
+	t.Log(out)
+	if strings.Contains(out, "Non-2xx") || strings.Contains(out, "Socket errors") {
+		t.Errorf("requests failed")
+	}
+	if n := number(t, out, `(\d+) requests in`); n < 1000 {
+		t.Errorf("%d requests in 2 s", n)
+	}
+
+	// A page that is not there makes nginx write a line; it must arrive.
+	if out, err := h.Try("curl", "-s", fmt.Sprintf("http://127.0.0.1:%d/absent", port)); err != nil || !strings.Contains(out, "404") {
+		t.Errorf("an absent page: %v: %s", err, out)
+	}
+	arrives(t, h, "nginx", "/www/absent")
+	stop(t, h, "nginx")
+}
+
+func TestRedisUnderBenchmark(t *testing.T) {
+	redis, benchmark := program(t, "redis-server", "redis-server"), program(t, "redis-benchmark", "redis-tools")
+	h := host.New(t)
+	root, port := rootWith(t, h, redis), freePort(t)
+	mkdir(t, filepath.Join(root, "data"))
+	start(t, h, "redis", root, port, fmt.Sprintf(`"%s", "--port", "%d", "--bind", "127.0.0.1", "--dir", "/data"`, redis, port))
+	arrives(t, h, "redis", "Ready to accept connections")
+
+	out := h.Run(t, benchmark, "-p", strconv.Itoa(port), "-n", "20000", "-c", "16", "-q", "-t", "set,get")
+	t.Log(out)
+	for _, op := range []string{"SET", "GET"} {
+		if n := number(t, out, op+`: ([0-9]+)\.`); n < 1000 {
+			t.Errorf("%s: %d requests in a second", op, n)
+		}
+	}
+	// It saves its data in a child process, so fork works at this level.
+	h.Run(t, program(t, "redis-cli", "redis-tools"), "-p", strconv.Itoa(port), "bgsave")
+	host.Eventually(t, "the dump", func() bool {
+		_, err := os.Stat(filepath.Join(root, "data/dump.rdb"))
+		return err == nil
+	})
+	stop(t, h, "redis")
+}
+
+// start writes the jail's definition, starts it, and checks that nobody else
+// may have its port.
+func start(t *testing.T, h *host.Host, name, root string, port int, command string) {
+	t.Helper()
+	mkdir(t, filepath.Join(h.Dir, "etc/jails"))
+	write(t, filepath.Join(h.Dir, "etc/jails", name+".toml"), fmt.Sprintf(`root  = "%s"
+level = "high"
+ports = ["%d/tcp"]
+
+[[service]]
+name    = "%s"
+command = [%s]
+ready   = "tcp:%d"
+`, root, port, name, command, port))
+	t.Cleanup(func() {
+		if t.Failed() {
+			out, err := h.Try("jailmgr", "logs", name)
+			t.Logf("its log: %v\n%s", err, out)
+			out, err = h.Try("jailmgr", "stop", name)
+			t.Logf("stop: %v\n%s", err, out)
+		}
+	})
+	t.Log(h.Run(t, "jailmgr", "start", name))
+	if out := h.Run(t, "jailctl", "ports"); !strings.Contains(out, strconv.Itoa(port)) {
+		t.Errorf("port %d is not reserved: %s", port, out)
+	}
+}
+
+func stop(t *testing.T, h *host.Host, name string) {
+	t.Helper()
+	t.Log(h.Run(t, "jailmgr", "stop", name))
+	if out := h.Run(t, "jailctl", "list"); strings.Contains(out, name) {
+		t.Errorf("after its stop: %s", out)
+	}
+}
+
+func arrives(t *testing.T, h *host.Host, name, line string) {
+	t.Helper()
+	host.Eventually(t, "the line "+line, func() bool {
+		out, err := h.Try("jailmgr", "logs", name)
+		return err == nil && strings.Contains(out, line)
+	})
+}
+
+// program finds an installed program, without following links.
+func program(t *testing.T, name, pkg string) string {
+	t.Helper()
+	for _, dir := range []string{"/usr/sbin", "/usr/bin"} {
+		if path := filepath.Join(dir, name); exists(path) {
+			return path
+		}
+	}
+	t.Skipf("no %s; install the package %s", name, pkg)
+	return ""
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// rootWith makes a root directory that holds the program and its libraries.
+func rootWith(t *testing.T, h *host.Host, program string) string {
+	t.Helper()
+	root := filepath.Join(h.Dir, "root")
+	for _, dir := range []string{"dev", "etc", "tmp"} {
+		mkdir(t, filepath.Join(root, dir))
+	}
+	write(t, filepath.Join(root, "etc/passwd"), "root:x:0:0:root:/:/bin/sh\n")
+	write(t, filepath.Join(root, "etc/group"), "root:x:0:\n")
+	out, err := exec.Command("ldd", program).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := append(regexp.MustCompile(`/\S+`).FindAllString(string(out), -1), program)
+	for _, file := range files {
+		mkdir(t, filepath.Join(root, filepath.Dir(file)))
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(root, file), data, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+func mkdir(t *testing.T, dir string) {
+	t.Helper()
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+func number(t *testing.T, text, pattern string) int {
+	t.Helper()
+	found := regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1)
+	if found == nil {
+		t.Fatalf("no %s in %s", pattern, text)
+	}
+	n, err := strconv.Atoi(found[len(found)-1][1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
