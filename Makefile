@@ -1,0 +1,131 @@
+# Jails for NetBSD. For GNU make and for NetBSD's.
+
+PREFIX	?= /usr/local
+DESTDIR	?=
+MANDIR	?= $(PREFIX)/share/man
+# What install installs; for another machine: FROM=build/netbsd-amd64
+FROM	?= build
+
+GO	?= go
+CC	?= cc
+FUZZTIME ?= 10m
+VERSION	?= $$(git describe --tags --always --dirty 2>/dev/null || echo unknown)
+TAGS	= urfave_cli_no_docs
+FLAGS	= -trimpath -tags $(TAGS) -ldflags "-s -w -X jails/src/command.version=$(VERSION)"
+NAMES	= jailctl jailmgr jail-init jail-exporter
+ARCHS	= amd64 arm64 arm 386
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+KMOD_ARCH ?= amd64
+# An image of the demonstration's userland holds these.
+VM_DEMO	= -file bin/demo=build/vm/demo -file bin/userland=build/vm/userland \
+	  -file bin/curl=build/vm/userland -file bin/kill=build/vm/userland \
+	  -step 'demo=/bin/demo -bin /sbin'
+
+.PHONY: build links hostkern demo vm-demo setup test test-long bench lint \
+	check-go check-shell check-man check-c cross kmod vm-test install clean help
+
+build: links hostkern
+
+help:
+	@echo "make build       build/jails and its links; on Linux build/hostkern too"
+	@echo "make demo        the worked example on real processes; in a NetBSD machine: KERNEL=path SRC=path"
+	@echo "make test        all tests, lint and cross; what was skipped is named at the end"
+	@echo "make test-long   the same and more, and every fuzz target for FUZZTIME=10m"
+	@echo "make bench       the measurements in tests/bench"
+	@echo "make lint        gofmt, vet, staticcheck, shellcheck, mandoc, the C compiler's warnings"
+	@echo "make cross       static programs: build/netbsd-{amd64,arm64,arm,386}/jails"
+	@echo "make kmod        the kernel module; SRC=path of NetBSD's sources, KMOD_ARCH=amd64"
+	@echo "make vm-test     the conformance tests on a NetBSD kernel in QEMU; KERNEL=path SRC=path"
+	@echo "make install     DESTDIR= PREFIX=/usr/local; for another machine FROM=build/netbsd-amd64"
+	@echo "make clean       remove build"
+
+links:
+	CGO_ENABLED=0 $(GO) build $(FLAGS) -o build/jails ./src
+	@for name in $(NAMES); do ln -sf jails build/$$name || exit 1; done
+
+# hostkern runs the kernel's model on Linux; elsewhere there is nothing to do.
+hostkern:
+	@[ "$$(uname -s)" != Linux ] || { set -x; CGO_ENABLED=1 $(GO) build -trimpath -o build/hostkern ./tools/hostkern; }
+
+demo: setup
+	@if [ -n "$(KERNEL)" ]; then $(MAKE) vm-demo; else $(MAKE) build && $(GO) run ./tests/demo -bin build; fi
+
+vm-demo: kmod
+	CGO_ENABLED=0 GOOS=netbsd GOARCH=amd64 $(GO) build -trimpath -o build/vm/demo ./tests/demo
+	CGO_ENABLED=0 GOOS=netbsd GOARCH=amd64 $(GO) build -trimpath -o build/vm/userland ./tests/demo/userland
+	$(GO) run ./tools/vm -kernel "$(KERNEL)" -module build/secmodel_jail.kmod $(VM_DEMO)
+
+# setup installs what the tests need and this machine lacks, if it may.
+setup:
+	@sh tests/setup.sh
+
+# One summary of everything: each -check is a test, and each -- begins the
+# arguments of a run of go test.
+test: setup
+	@$(GO) run ./tests/summary -check 'lint=$(MAKE) lint' -check 'cross=$(MAKE) cross' \
+		-- -tags $(TAGS) -race ./src/... \
+		-- -tags $(TAGS) ./tests/... ./tools/...
+
+test-long: setup
+	@JAILS_LONG=1 $(GO) run ./tests/summary -check 'lint=$(MAKE) lint' -check 'cross=$(MAKE) cross' \
+		-fuzz $(FUZZTIME) -fuzz-packages ./src/... -fuzz-packages ./tools/... \
+		-- -tags $(TAGS) -count=1 -timeout 60m -race ./src/... \
+		-- -tags $(TAGS) -count=1 -timeout 60m ./tests/... ./tools/...
+
+bench: build
+	JAILS_BIN="$$(pwd)/build" $(GO) test -tags $(TAGS) -run '^$$' -bench . -count 1 ./tests/bench/...
+
+lint: check-go check-shell check-man check-c
+
+check-go:
+	@bad=$$(gofmt -l src tests tools) && [ -z "$$bad" ] || { echo "not formatted (gofmt -w): $$bad"; exit 1; }
+	$(GO) vet -tags $(TAGS) ./...
+	@GOBIN="$$(pwd)/build/tools" $(GO) install $(STATICCHECK)
+	build/tools/staticcheck -tags $(TAGS) ./...
+	GOOS=netbsd GOARCH=amd64 build/tools/staticcheck -tags $(TAGS) ./src/... ./tests/...
+
+check-shell:
+	shellcheck $$(git ls-files '*.sh' .ci/run 'share/rc.d/*')
+
+check-man:
+	mandoc -T lint -W warning share/man/*.[0-9]
+
+# The model's files as hostkern compiles them, with more warnings.
+check-c:
+	$(CC) -std=gnu99 -fsyntax-only -Wall -Wextra -Wno-unused-parameter -Wshadow -Wstrict-prototypes \
+		-Wmissing-prototypes -Wold-style-definition -Werror -D_KERNEL -D__HOSTKERN__ \
+		-Itools/hostkern/include -Isys sys/secmodel/jail/*.c
+
+cross:
+	@for arch in $(ARCHS); do \
+		export GOOS=netbsd GOARCH=$$arch GOARM=7 CGO_ENABLED=0; \
+		echo "netbsd/$$arch"; \
+		$(GO) build $(FLAGS) -o build/netbsd-$$arch/jails ./src && \
+		$(GO) vet -tags $(TAGS) ./src/... ./tests/... || exit 1; \
+		for name in $(NAMES); do ln -sf jails build/netbsd-$$arch/$$name || exit 1; done; \
+	done
+
+kmod:
+	@[ -n "$(SRC)" ] || { echo "kmod: of which NetBSD sources? make kmod SRC=path" >&2; exit 64; }
+	sh tools/kmod/kmod.sh "$(SRC)" "$(KMOD_ARCH)"
+
+vm-test: kmod
+	@[ -n "$(KERNEL)" ] || { echo "vm-test: which kernel? make vm-test KERNEL=path SRC=path" >&2; exit 64; }
+	$(GO) run ./tools/vm -kernel "$(KERNEL)" -module build/secmodel_jail.kmod -test
+
+install:
+	@[ -x $(FROM)/jails ] || { echo "install: no $(FROM)/jails; first: make build" >&2; exit 66; }
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/examples/jails $(DESTDIR)$(PREFIX)/share/examples/rc.d
+	install -m 755 $(FROM)/jails $(DESTDIR)$(PREFIX)/sbin/jails
+	@for name in $(NAMES); do ln -sf jails $(DESTDIR)$(PREFIX)/sbin/$$name || exit 1; done
+	@for page in share/man/*.[0-9]; do \
+		dir=$(DESTDIR)$(MANDIR)/man$${page##*.}; \
+		install -d $$dir && install -m 644 $$page $$dir || exit 1; \
+	done
+	install -m 755 share/rc.d/* $(DESTDIR)$(PREFIX)/share/examples/rc.d
+	cp -R share/examples/. $(DESTDIR)$(PREFIX)/share/examples/jails
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install -m 644 share/completions/* $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+
+clean:
+	rm -rf build
