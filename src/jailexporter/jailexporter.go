@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/urfave/cli/v2"
 
+	"jails/src/command"
 	"jails/src/exit"
 	"jails/src/jail"
 	"jails/src/metrics"
@@ -28,18 +29,16 @@ const listenAddress = "127.0.0.1:10452"
 
 // Main runs the command and returns its exit status, one of sysexits(3).
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	return exit.Report(stderr, "jail-exporter", App(stdin, stdout, stderr).Run(args))
+	return command.Run(App(), args, stdin, stdout, stderr)
 }
 
 // App describes the command line.
-func App(_ io.Reader, stdout, stderr io.Writer) *cli.App {
+func App() *cli.App {
 	return &cli.App{
 		Name:            "jail-exporter",
 		Usage:           "serve the metrics of all jails to Prometheus",
 		UsageText:       "jail-exporter [options]",
 		HideHelpCommand: true,
-		Writer:          stdout,
-		ErrWriter:       stderr,
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{
 				Name:  "web.listen-address",
@@ -69,12 +68,7 @@ func App(_ io.Reader, stdout, stderr io.Writer) *cli.App {
 				Value: "info",
 			},
 		},
-		Action: func(c *cli.Context) error { return run(c, stdout, stderr) },
-		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
-			return usage("%w", err)
-		},
-		// The exit status is Main's to choose.
-		ExitErrHandler: func(*cli.Context, error) {},
+		Action: run,
 	}
 }
 
@@ -85,7 +79,7 @@ func usage(format string, args ...any) error {
 
 func open() (reader, error) { return secmodel.Open() }
 
-func run(c *cli.Context, stdout, stderr io.Writer) error {
+func run(c *cli.Context) error {
 	if c.Args().Present() {
 		return usage("unexpected argument %q", c.Args().First())
 	}
@@ -94,7 +88,7 @@ func run(c *cli.Context, stdout, stderr io.Writer) error {
 		return usage("log.level %q is none of debug, info, warn, error", c.String("log.level"))
 	}
 	if file := c.String("output.file"); file != "" {
-		return writeOnce(open, file, stdout)
+		return writeOnce(open, file, c.App.Writer)
 	}
 	s := settings{
 		addresses: c.StringSlice("web.listen-address"),
@@ -105,7 +99,7 @@ func run(c *cli.Context, stdout, stderr io.Writer) error {
 	if err := s.check(); err != nil {
 		return err
 	}
-	logger := zerolog.New(stderr).Level(level).With().Timestamp().Str("command", "jail-exporter").Logger()
+	logger := zerolog.New(c.App.ErrWriter).Level(level).With().Timestamp().Str("command", "jail-exporter").Logger()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	return serve(ctx, open, s, slog.New(zerolog.NewSlogHandler(logger)))

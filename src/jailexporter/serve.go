@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/exporter-toolkit/web"
 
+	"jails/src/command"
 	"jails/src/exit"
 )
 
@@ -109,7 +109,7 @@ func handler(open func() (reader, error), path string, log *slog.Logger) (http.H
 	page, err := web.NewLandingPage(web.LandingConfig{
 		Name:        "jail-exporter",
 		Description: "Metrics of the jails on this host",
-		Version:     version(),
+		Version:     command.Version(),
 		Profiling:   "false",
 		Links:       []web.LandingLinks{{Address: path, Text: "Metrics"}},
 	})
@@ -125,12 +125,4 @@ func handler(open func() (reader, error), path string, log *slog.Logger) (http.H
 		DisableCompression:  true, // it would cost more than all the rest
 	}))
 	return mux, nil
-}
-
-// version is that of the source tree which the binary was built from.
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(unknown)"
 }
