@@ -12,7 +12,7 @@ FUZZTIME ?= 10m
 VERSION	?= $$(git describe --tags --always --dirty 2>/dev/null || echo unknown)
 TAGS	= urfave_cli_no_docs
 FLAGS	= -trimpath -tags $(TAGS) -ldflags "-s -w -X jails/src/command.version=$(VERSION)"
-NAMES	= jailctl jailmgr jail-init jail-exporter
+NAMES	= jailctl jailmgr jail-init
 ARCHS	= amd64 arm64 arm 386
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 KMOD_ARCH ?= amd64
@@ -27,13 +27,13 @@ VM_DEMO	= -file bin/demo=build/vm/demo -file bin/userland=build/vm/userland \
 build: links hostkern
 
 help:
-	@echo "make build       build/jails and its links; on Linux build/hostkern too"
+	@echo "make build       build/jails and its links, build/jail-exporter; on Linux build/hostkern too"
 	@echo "make demo        the worked example on real processes; in a NetBSD machine: KERNEL=path SRC=path"
 	@echo "make test        all tests, lint and cross; what was skipped is named at the end"
 	@echo "make test-long   the same and more, and every fuzz target for FUZZTIME=10m"
 	@echo "make bench       the measurements in tests/bench"
 	@echo "make lint        gofmt, vet, staticcheck, shellcheck, mandoc, the C compiler's warnings"
-	@echo "make cross       static programs: build/netbsd-{amd64,arm64,arm,386}/jails"
+	@echo "make cross       static programs: build/netbsd-{amd64,arm64,arm,386}/jails, jail-exporter"
 	@echo "make kmod        the kernel module; SRC=path of NetBSD's sources, KMOD_ARCH=amd64"
 	@echo "make vm-test     the conformance tests on a NetBSD kernel in QEMU; KERNEL=path SRC=path"
 	@echo "make install     DESTDIR= PREFIX=/usr/local; for another machine FROM=build/netbsd-amd64"
@@ -41,6 +41,7 @@ help:
 
 links:
 	CGO_ENABLED=0 $(GO) build $(FLAGS) -o build/jails ./src
+	CGO_ENABLED=0 $(GO) build $(FLAGS) -o build/jail-exporter ./src/jail-exporter
 	@for name in $(NAMES); do ln -sf jails build/$$name || exit 1; done
 
 # hostkern runs the kernel's model on Linux; elsewhere there is nothing to do.
@@ -101,6 +102,7 @@ cross:
 		export GOOS=netbsd GOARCH=$$arch GOARM=7 CGO_ENABLED=0; \
 		echo "netbsd/$$arch"; \
 		$(GO) build $(FLAGS) -o build/netbsd-$$arch/jails ./src && \
+		$(GO) build $(FLAGS) -o build/netbsd-$$arch/jail-exporter ./src/jail-exporter && \
 		$(GO) vet -tags $(TAGS) ./src/... ./tests/... || exit 1; \
 		for name in $(NAMES); do ln -sf jails build/netbsd-$$arch/$$name || exit 1; done; \
 	done
@@ -116,7 +118,7 @@ vm-test: kmod
 install:
 	@[ -x $(FROM)/jails ] || { echo "install: no $(FROM)/jails; first: make build" >&2; exit 66; }
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/examples/jails $(DESTDIR)$(PREFIX)/share/examples/rc.d
-	install -m 755 $(FROM)/jails $(DESTDIR)$(PREFIX)/sbin/jails
+	install -m 755 $(FROM)/jails $(FROM)/jail-exporter $(DESTDIR)$(PREFIX)/sbin
 	@for name in $(NAMES); do ln -sf jails $(DESTDIR)$(PREFIX)/sbin/$$name || exit 1; done
 	@for page in share/man/*.[0-9]; do \
 		dir=$(DESTDIR)$(MANDIR)/man$${page##*.}; \

@@ -163,7 +163,10 @@ func build(dir string) error {
 	if err := compile(source, filepath.Join(dir, "jails"), "./src", "CGO_ENABLED=0"); err != nil {
 		return err
 	}
-	for _, name := range []string{"jailctl", "jailmgr", "jail-init", "jail-exporter"} {
+	if err := compile(source, filepath.Join(dir, "jail-exporter"), "./src/jail-exporter", "CGO_ENABLED=0"); err != nil {
+		return err
+	}
+	for _, name := range []string{"jailctl", "jailmgr", "jail-init"} {
 		if err := os.Symlink("jails", filepath.Join(dir, name)); err != nil {
 			return err
 		}
