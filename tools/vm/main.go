@@ -173,8 +173,8 @@ func lacking(o *options) []string {
 	return out
 }
 
-// links are the names by which the one binary is called.
-var links = []string{"jailctl", "jailmgr", "jail-init", "jail-exporter"}
+// links are the names by which the binary jails is called.
+var links = []string{"jailctl", "jailmgr", "jail-init"}
 
 // build compiles what the guest holds, and lists it with the files given.
 func build(ctx context.Context, o *options, stderr io.Writer) ([]file, error) {
@@ -202,7 +202,12 @@ func build(ctx context.Context, o *options, stderr io.Writer) ([]file, error) {
 			return nil, err
 		}
 	}
-	files = append(files, file{"sbin/init", first, 0o755}, file{"sbin/jails", jails, 0o755})
+	exporter, err := compile("jail-exporter", "build", "-trimpath", "-tags", "urfave_cli_no_docs", "./src/jail-exporter")
+	if err != nil {
+		return nil, err
+	}
+	files = append(files, file{"sbin/init", first, 0o755}, file{"sbin/jails", jails, 0o755},
+		file{"sbin/jail-exporter", exporter, 0o755})
 	for _, name := range links {
 		files = append(files, file{"sbin/" + name, jails, 0o755})
 	}
