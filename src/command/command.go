@@ -41,6 +41,10 @@ func Run(app *cli.App, args []string, stdin io.Reader, stdout, stderr io.Writer)
 	if app.Action == nil {
 		app.Action = noVerb
 	}
+	if app.CustomAppHelpTemplate == "" {
+		app.CustomAppHelpTemplate = appHelp
+	}
+	cli.FlagStringer = flagHelp
 	for _, c := range app.Commands {
 		prepare(c)
 	}
@@ -70,6 +74,49 @@ const verbHelp = `usage: {{.HelpName}}{{if .VisibleFlags}} [OPTION]...{{end}}{{i
 options:{{range .VisibleFlags}}
    {{.}}{{end}}{{end}}
 `
+
+const appHelp = `usage: {{.HelpName}} {{if .VisibleCommands}}VERB {{end}}[OPTION]...{{if .ArgsUsage}} {{.ArgsUsage}}{{end}}
+
+{{.Usage}}{{if .Description}}
+
+{{.Description}}{{end}}{{if .VisibleCommands}}
+
+verbs:{{range .VisibleCommands}}
+   {{.Name}}{{"\t"}}{{.Usage}}{{end}}{{end}}{{if .VisibleFlags}}
+
+options:{{range .VisibleFlags}}
+   {{.}}{{end}}{{end}}{{if .VisibleCommands}}
+
+{{.HelpName}} VERB --help says more about one.{{end}}
+`
+
+// flagHelp is an option's line of help: "-l, --level LEVEL", a tab, and what
+// it does.
+func flagHelp(f cli.Flag) string {
+	d, ok := f.(cli.DocGenerationFlag)
+	if !ok {
+		return ""
+	}
+	var short, long []string
+	for _, name := range f.Names() {
+		if len(name) == 1 {
+			short = append(short, "-"+name)
+		} else {
+			long = append(long, "--"+name)
+		}
+	}
+	left, usage := strings.Join(append(short, long...), ", "), d.GetUsage()
+	if before, rest, ok := strings.Cut(usage, "`"); ok {
+		if value, after, ok := strings.Cut(rest, "`"); ok {
+			left += " " + value
+			usage = before + value + after
+		}
+	}
+	if text := d.GetDefaultText(); d.TakesValue() && text != "" && text != `""` {
+		usage += " (default: " + strings.Trim(text, `"`) + ")"
+	}
+	return left + "\t" + usage
+}
 
 // usageError is a mistake in an option.
 func usageError(c *cli.Context, err error, _ bool) error {

@@ -25,7 +25,17 @@ func App() *cli.App {
 		Description: "A jail is named by its name or its id. Exit codes are those of sysexits(3);\n" +
 			"exec exits with its command's status.",
 		Commands: []*cli.Command{
+			createCommand(),
+			setCommand(),
 			listCommand(),
+			showCommand(),
+			execCommand(),
+			killCommand(),
+			destroyCommand(),
+			statsCommand(),
+			psCommand(),
+			portsCommand(),
+			policyCommand(),
 		},
 	}
 }

@@ -1,0 +1,141 @@
+package jailctl
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"jails/src/exit"
+	"jails/src/nearest"
+	"jails/src/secmodel"
+)
+
+// configFlags are the options of create and set.
+func configFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "level", Aliases: []string{"l"}, Usage: "harden at `LEVEL`: low, medium or high"},
+		&cli.StringSliceFlag{Name: "reserve", Aliases: []string{"r"}, Usage: "reserve `PORTS`: 8080, 8080/tcp or 8000-8099/any; repeat for more"},
+		&cli.StringSliceFlag{Name: "allow", Aliases: []string{"a"}, Usage: "allow a `WORD` beyond the level; see jailctl policy --words"},
+		&cli.StringSliceFlag{Name: "deny", Aliases: []string{"d"}, Usage: "deny a `WORD` that the level allows"},
+		&cli.StringFlag{Name: "processes", Aliases: []string{"p"}, Usage: "have at most `NUMBER` processes; 0 for no cap"},
+		&cli.StringSliceFlag{Name: "limit", Aliases: []string{"L"}, Usage: "start each process with a limit of setrlimit(2), `NAME=SOFT[:HARD]`, as in nofile=1024"},
+		&cli.BoolFlag{Name: "strict", Usage: "bind reserved ports only"},
+	}
+}
+
+// change reads the options of create and set; what was not given is nil.
+func change(c *cli.Context) (secmodel.Change, error) {
+	var ch secmodel.Change
+	if c.IsSet("level") {
+		level, err := secmodel.ParseLevel(c.String("level"))
+		if err != nil {
+			return ch, usage(c, err)
+		}
+		ch.Level = &level
+	}
+	if c.IsSet("allow") {
+		words := given(c, "allow")
+		ch.Allow = &words
+	}
+	if c.IsSet("deny") {
+		words := given(c, "deny")
+		ch.Deny = &words
+	}
+	if ch.Allow != nil && ch.Deny != nil {
+		for _, w := range *ch.Allow {
+			if slices.Contains(*ch.Deny, w) {
+				return ch, usage(c, fmt.Errorf("%q is both allowed and denied", w))
+			}
+		}
+	}
+	if c.IsSet("strict") {
+		strict := c.Bool("strict")
+		ch.Strict = &strict
+	}
+	if c.IsSet("processes") {
+		n, err := strconv.ParseUint(c.String("processes"), 10, 32)
+		if err != nil {
+			return ch, usage(c, fmt.Errorf("bad number of processes %q: from 0 to %d", c.String("processes"), uint32(math.MaxUint32)))
+		}
+		most := uint32(n)
+		ch.Processes = &most
+	}
+	if c.IsSet("reserve") {
+		ports := []secmodel.PortRange{}
+		for _, s := range given(c, "reserve") {
+			p, err := secmodel.ParsePorts(s)
+			if err != nil {
+				return ch, usage(c, err)
+			}
+			ports = append(ports, p)
+		}
+		ch.Ports = &ports
+	}
+	if c.IsSet("limit") {
+		limits := []secmodel.Limit{}
+		for _, s := range given(c, "limit") {
+			l, err := parseLimit(s)
+			if err != nil {
+				return ch, usage(c, err)
+			}
+			limits = append(limits, l)
+		}
+		ch.Limits = &limits
+	}
+	return ch, nil
+}
+
+func usage(c *cli.Context, err error) error {
+	return exit.With(err, exit.Usage, "see: "+c.Command.HelpName+" --help")
+}
+
+// given is a repeated option's values; an empty one stands for none.
+func given(c *cli.Context, name string) []string {
+	return slices.DeleteFunc(c.StringSlice(name), func(s string) bool { return s == "" })
+}
+
+func parseLimit(s string) (secmodel.Limit, error) {
+	name, value, ok := strings.Cut(s, "=")
+	if !ok {
+		return secmodel.Limit{}, fmt.Errorf("bad limit %q: want NAME=SOFT or NAME=SOFT:HARD", s)
+	}
+	l := secmodel.Limit{Resource: slices.Index(secmodel.LimitNames[:], name)}
+	if l.Resource < 0 {
+		if near := nearest.Of(name, secmodel.LimitNames[:]); near != "" {
+			return l, fmt.Errorf("unknown limit %q; did you mean %q?", name, near)
+		}
+		return l, fmt.Errorf("unknown limit %q: one of %s", name, strings.Join(secmodel.LimitNames[:], " "))
+	}
+	soft, hard, both := strings.Cut(value, ":")
+	if !both {
+		hard = soft
+	}
+	var err1, err2 error
+	l.Soft, err1 = parseAmount(soft)
+	l.Hard, err2 = parseAmount(hard)
+	if err1 != nil || err2 != nil {
+		return l, fmt.Errorf("bad limit %q: want a number, or unlimited", s)
+	}
+	if l.Soft > l.Hard {
+		return l, fmt.Errorf("bad limit %q: the soft is above the hard", s)
+	}
+	return l, nil
+}
+
+func parseAmount(s string) (uint64, error) {
+	if s == "unlimited" {
+		return math.MaxUint64, nil
+	}
+	return strconv.ParseUint(s, 10, 63)
+}
+
+func amount(n uint64) string {
+	if n == math.MaxUint64 {
+		return "unlimited"
+	}
+	return strconv.FormatUint(n, 10)
+}

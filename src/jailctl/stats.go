@@ -1,0 +1,190 @@
+package jailctl
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"jails/src/command"
+	"jails/src/exit"
+	"jails/src/metrics"
+	"jails/src/output"
+	"jails/src/secmodel"
+)
+
+func statsCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "stats",
+		Usage:     "print what the jails use, and were denied",
+		ArgsUsage: "[NAME|ID]...",
+		Description: "CPU is the time that the jail's processes have used, those that ended\n" +
+			"included. With -w a column CPU% is added, measured over that time: 100.0% is\n" +
+			"one processor. DENIED counts refused operations.",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "print more columns"},
+			&cli.BoolFlag{Name: "prometheus", Aliases: []string{"P"}, Usage: "print all jails' metrics in Prometheus' text format"},
+			&cli.DurationFlag{Name: "watch", Aliases: []string{"w"}, Usage: "measure for `TIME`, as in 1s, and print the share of the processors used"},
+			command.JSON(),
+		},
+		BashComplete: completeJails,
+		Action:       connected(stats),
+	}
+}
+
+func stats(c *cli.Context, k *secmodel.Client) error {
+	most := -1
+	if c.Bool("prometheus") {
+		if c.Bool("json") || c.IsSet("watch") || c.Bool("verbose") {
+			return usage(c, errors.New("-P goes with no other option"))
+		}
+		most = 0
+	}
+	args, err := command.Args(c, 0, most)
+	if err != nil {
+		return err
+	}
+	interval := c.Duration("watch")
+	if interval < 0 || c.IsSet("watch") && interval < 10*time.Millisecond {
+		return usage(c, errors.New("-w: measure for 10ms at least"))
+	}
+	var before secmodel.Snapshot
+	if interval > 0 {
+		if before, err = k.Jails(); err != nil {
+			return err
+		}
+		select {
+		case <-time.After(interval):
+		case <-c.Context.Done():
+			return c.Context.Err()
+		}
+	}
+	now, err := k.Jails()
+	if err != nil {
+		return err
+	}
+	if c.Bool("prometheus") {
+		return exit.With(metrics.WriteText(c.App.Writer, &now), exit.IO, "")
+	}
+	jails, err := pick(now.Jails, args)
+	if err != nil {
+		return err
+	}
+	measured := make([]measure, len(jails))
+	for i := range jails {
+		measured[i] = measure{j: &jails[i]}
+		if interval > 0 {
+			measured[i].since(&before, now.Uptime)
+		}
+	}
+	if c.Bool("json") {
+		return statsJSON(c, measured)
+	}
+	return statsTable(c, measured, interval > 0)
+}
+
+// measure is a jail and the share of a processor that it used.
+type measure struct {
+	j     *secmodel.Jail
+	share *float64
+}
+
+// since compares with an earlier snapshot, which may not have the jail.
+func (m *measure) since(before *secmodel.Snapshot, uptime time.Duration) {
+	used := cpu(m.j)
+	if i := slices.IndexFunc(before.Jails, func(j secmodel.Jail) bool { return j.ID == m.j.ID }); i >= 0 {
+		used -= cpu(&before.Jails[i])
+	}
+	share := 0.0
+	if elapsed := uptime - before.Uptime; elapsed > 0 {
+		share = float64(used) / float64(elapsed)
+	}
+	m.share = &share
+}
+
+func cpu(j *secmodel.Jail) time.Duration { return j.User + j.System + j.Interrupt }
+
+// pick returns the jails that are named, in that order; all if none is.
+func pick(jails []secmodel.Jail, names []string) ([]secmodel.Jail, error) {
+	if len(names) == 0 {
+		return jails, nil
+	}
+	var picked []secmodel.Jail
+	for _, name := range names {
+		i := slices.IndexFunc(jails, func(j secmodel.Jail) bool { return j.Name == name || j.ID.String() == name })
+		if i < 0 {
+			return nil, &secmodel.Refused{Command: "find", Jail: name, Reason: secmodel.ReasonNoJail}
+		}
+		picked = append(picked, jails[i])
+	}
+	return picked, nil
+}
+
+func denied(j *secmodel.Jail) (n uint64) {
+	for _, d := range j.Denials {
+		n += d
+	}
+	return n
+}
+
+func statsTable(c *cli.Context, measured []measure, shares bool) error {
+	t := output.NewTable(">ID", "NAME")
+	if shares {
+		t.Add(">CPU%")
+	}
+	t.Add(">CPU", ">PROC", ">MEMORY", ">DENIED")
+	if c.Bool("verbose") {
+		t.Add(">THREADS", ">VIRTUAL", ">ENTRIES", ">FORKS", ">EXITS", ">AGE", "DENIALS", "ROOT")
+	}
+	for _, m := range measured {
+		j := m.j
+		row := []string{j.ID.String(), j.Name}
+		if shares {
+			row = append(row, output.Percent(*m.share))
+		}
+		row = append(row, output.CPU(cpu(j)), strconv.Itoa(j.Processes), output.Size(j.Resident), number(denied(j)))
+		if c.Bool("verbose") {
+			row = append(row, strconv.Itoa(j.Threads), output.Size(j.Virtual), number(j.Entries), number(j.Forks), number(j.Exits),
+				output.Span(time.Since(j.Created)), words(denials(j)), j.Root)
+		}
+		t.Row(row...)
+	}
+	return t.Print(c.App.Writer)
+}
+
+func number(n uint64) string { return strconv.FormatUint(n, 10) }
+
+// stat is a jail's measurements as JSON.
+type stat struct {
+	ID        secmodel.ID       `json:"id"`
+	Name      string            `json:"name"`
+	State     string            `json:"state"`
+	Share     *float64          `json:"cpu_ratio,omitempty"` // with -w; 1 is one processor
+	User      float64           `json:"user_seconds"`
+	System    float64           `json:"system_seconds"`
+	Interrupt float64           `json:"interrupt_seconds"`
+	Processes int               `json:"processes"`
+	Threads   int               `json:"threads"`
+	Resident  uint64            `json:"resident_bytes"`
+	Virtual   uint64            `json:"virtual_bytes"`
+	Entries   uint64            `json:"entries"`
+	Forks     uint64            `json:"forks"`
+	Exits     uint64            `json:"exits"`
+	Denials   map[string]uint64 `json:"denials"`
+}
+
+func statsJSON(c *cli.Context, measured []measure) error {
+	all := make([]stat, len(measured))
+	for i, m := range measured {
+		j := m.j
+		all[i] = stat{
+			ID: j.ID, Name: j.Name, State: j.State.String(), Share: m.share,
+			User: j.User.Seconds(), System: j.System.Seconds(), Interrupt: j.Interrupt.Seconds(),
+			Processes: j.Processes, Threads: j.Threads, Resident: j.Resident, Virtual: j.Virtual,
+			Entries: j.Entries, Forks: j.Forks, Exits: j.Exits, Denials: j.Denials,
+		}
+	}
+	return output.JSON(c.App.Writer, all)
+}

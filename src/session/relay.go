@@ -1,0 +1,245 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"jails/src/terminal"
+)
+
+// When the program has ended, what it left behind may hold its output open,
+// and write on. So from then on reading ends when nothing comes for linger,
+// or rest bytes have come, which is more than a pipe or a terminal holds.
+const (
+	linger = 50 * time.Millisecond
+	rest   = 1 << 20
+)
+
+// relay is a child, and what is passed on to it and from it.
+type relay struct {
+	files   [3]uintptr     // the child's standard descriptors
+	theirs  []*os.File     // those of them that are ours to close
+	inputs  []input        // to it
+	outputs []*output      // from it
+	signals chan os.Signal // to pass on
+	resize  func()         // on SIGWINCH
+	restore func() error   // when it has ended, or nil
+}
+
+type input struct {
+	to  *os.File
+	end []byte // what tells the end; nil: closing it does
+}
+
+type output struct {
+	to, from *os.File
+	ended    atomic.Bool // the program has
+	done     chan struct{}
+}
+
+// Relay runs this program again, with args, as the leader of a session of its
+// own, and returns its status as a shell would: 128 more than the signal that
+// ended it. Standard descriptors that are terminals are replaced by pipes,
+// or, with pty, all three by one new terminal.
+func Relay(args []string, pty bool) (status int, err error) {
+	r := &relay{signals: make(chan os.Signal, 8)}
+	defer func() {
+		if r.restore != nil {
+			err = errors.Join(err, r.restore())
+		}
+	}()
+	self, err := os.Executable()
+	if err != nil {
+		return 0, fmt.Errorf("finding this program's own file: %w", err)
+	}
+	if pty {
+		err = r.terminal()
+	} else {
+		err = r.pipes()
+	}
+	if err != nil {
+		r.release()
+		return 0, err
+	}
+	// Before the child runs, so that no signal is missed.
+	ended := make(chan os.Signal, 1)
+	signal.Notify(ended, unix.SIGCHLD)
+	defer signal.Stop(ended)
+	signal.Notify(r.signals, unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2)
+	defer signal.Stop(r.signals)
+
+	pid, err := syscall.ForkExec(self, args, &syscall.ProcAttr{Env: os.Environ(), Files: r.files[:], Sys: &syscall.SysProcAttr{Setsid: true}})
+	r.release()
+	if err != nil {
+		return 0, fmt.Errorf("starting %s: %w", self, err)
+	}
+	for _, in := range r.inputs {
+		go in.feed()
+	}
+	for _, out := range r.outputs {
+		go out.copy()
+	}
+	status, err = r.wait(pid, ended)
+	for _, out := range r.outputs {
+		out.finish()
+	}
+	return status, err
+}
+
+// release closes the child's ends.
+func (r *relay) release() {
+	for _, f := range r.theirs {
+		f.Close()
+	}
+}
+
+// give makes f the child's descriptor fd, blocking, as programs expect.
+func (r *relay) give(fd int, f *os.File) error {
+	r.theirs = append(r.theirs, f)
+	r.files[fd] = f.Fd()
+	return unix.SetNonblock(int(r.files[fd]), false)
+}
+
+// pipes stand in for terminals; other files go to the child as they are.
+func (r *relay) pipes() error {
+	for fd, own := range []*os.File{os.Stdin, os.Stdout, os.Stderr} {
+		r.files[fd] = uintptr(fd)
+		if !terminal.Is(fd) {
+			continue
+		}
+		read, write, err := os.Pipe()
+		if err != nil {
+			return err
+		}
+		if fd == 0 {
+			r.inputs = append(r.inputs, input{to: write})
+			err = r.give(fd, read)
+		} else {
+			r.outputs = append(r.outputs, &output{to: own, from: read, done: make(chan struct{})})
+			err = r.give(fd, write)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// terminal makes a new terminal, and lets an old one pass all that is typed.
+func (r *relay) terminal() error {
+	master, slave, err := terminal.Open()
+	if err != nil {
+		return err
+	}
+	if err := r.give(0, slave); err != nil {
+		return err
+	}
+	r.files[1], r.files[2] = r.files[0], r.files[0]
+	r.outputs = append(r.outputs, &output{to: os.Stdout, from: master, done: make(chan struct{})})
+	if !terminal.Is(0) {
+		r.inputs = append(r.inputs, input{to: master, end: []byte{4}}) // ^D
+		return nil
+	}
+	r.inputs = append(r.inputs, input{to: master, end: []byte{}})
+	if err := terminal.CopySize(master, 0); err != nil {
+		return err
+	}
+	r.resize = func() { _ = terminal.CopySize(master, 0) } // it may be gone
+	signal.Notify(r.signals, unix.SIGWINCH)
+	r.restore, err = terminal.Raw(0)
+	return err
+}
+
+// feed copies our input to the child's. Nobody waits for it: it may still be
+// reading when the child has ended.
+func (in input) feed() {
+	b := make([]byte, 32<<10)
+	for {
+		n, err := os.Stdin.Read(b)
+		if n > 0 {
+			if _, err := in.to.Write(b[:n]); err != nil {
+				return // the child reads no more
+			}
+		}
+		if err != nil {
+			break
+		}
+	}
+	if in.end == nil {
+		in.to.Close()
+		return
+	}
+	_, _ = in.to.Write(in.end) // the child may be gone
+}
+
+// copy passes on the child's output until its end.
+func (o *output) copy() {
+	defer close(o.done)
+	defer o.from.Close() // so that the child learns that nobody reads
+	b := make([]byte, 64<<10)
+	for left := rest; left > 0; {
+		ended := o.ended.Load()
+		if ended {
+			_ = o.from.SetReadDeadline(time.Now().Add(linger))
+		}
+		n, err := o.from.Read(b)
+		if n > 0 {
+			if _, err := o.to.Write(b[:n]); err != nil {
+				return
+			}
+		}
+		if ended {
+			left -= n
+		}
+		// A deadline that was set before ended was seen is not the end.
+		if err != nil && (ended || !errors.Is(err, os.ErrDeadlineExceeded)) {
+			return
+		}
+	}
+}
+
+// finish waits until what the program wrote is passed on.
+func (o *output) finish() {
+	o.ended.Store(true)
+	_ = o.from.SetReadDeadline(time.Now().Add(linger)) // wakes the reader
+	<-o.done
+}
+
+// wait passes signals on until the child has ended. It does not block in
+// wait4, where Go may hang on NetBSD (golang issue 57999).
+func (r *relay) wait(pid int, ended <-chan os.Signal) (int, error) {
+	for {
+		var status unix.WaitStatus
+		got, err := unix.Wait4(pid, &status, unix.WNOHANG, nil)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return 0, fmt.Errorf("waiting for the program: %w", err)
+		case got == pid && status.Signaled():
+			return 128 + int(status.Signal()), nil
+		case got == pid && status.Exited():
+			return status.ExitStatus(), nil
+		}
+		select {
+		case <-ended:
+		case s := <-r.signals:
+			if s == unix.SIGWINCH {
+				r.resize()
+			} else {
+				// To all of its group, as a terminal would. It may have
+				// ended, or not have begun its session yet.
+				if unix.Kill(-pid, s.(unix.Signal)) != nil {
+					_ = unix.Kill(pid, s.(unix.Signal))
+				}
+			}
+		}
+	}
+}

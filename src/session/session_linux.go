@@ -1,0 +1,76 @@
+package session
+
+import (
+	"bytes"
+	"os"
+	"strconv"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"jails/src/account"
+)
+
+// eachDescriptor calls f for each open descriptor above 2. It uses no
+// os.File, which would set up Go's poller.
+func eachDescriptor(f func(fd int)) error {
+	dir, err := unix.Open("/proc/self/fd", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return &os.PathError{Op: "open", Path: "/proc/self/fd", Err: err}
+	}
+	defer unix.Close(dir)
+	var fds []int
+	b := make([]byte, 4096)
+	for {
+		n, err := unix.ReadDirent(dir, b)
+		if err != nil {
+			return &os.PathError{Op: "read", Path: "/proc/self/fd", Err: err}
+		}
+		if n == 0 {
+			break
+		}
+		_, _, names := unix.ParseDirent(b[:n], -1, nil)
+		for _, name := range names {
+			if fd, err := strconv.Atoi(name); err == nil && fd > 2 && fd != dir {
+				fds = append(fds, fd)
+			}
+		}
+	}
+	for _, fd := range fds {
+		f(fd)
+	}
+	return nil
+}
+
+// mayRegroup says whether the process can set its supplementary groups: in
+// most user namespaces nobody can. It is asked before entry, where /proc is
+// the host's.
+func mayRegroup() bool {
+	fd, err := unix.Open("/proc/self/setgroups", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return true
+	}
+	defer unix.Close(fd)
+	b := make([]byte, 8)
+	n, _ := unix.Read(fd, b)
+	return n < 4 || !bytes.HasPrefix(b[:n], []byte("deny"))
+}
+
+// become changes the credential of this thread only, which is about to exec;
+// the functions in syscall would stop all threads for it.
+func become(who account.Identity, regroup bool) error {
+	groups := append([]uint32{who.GID}, who.Groups...)
+	uid, gid := uintptr(who.UID), uintptr(who.GID)
+	if regroup {
+		if _, _, errno := unix.RawSyscall(unix.SYS_SETGROUPS, uintptr(len(groups)), uintptr(unsafe.Pointer(&groups[0])), 0); errno != 0 {
+			return os.NewSyscallError("setgroups", errno)
+		}
+	}
+	if _, _, errno := unix.RawSyscall(unix.SYS_SETRESGID, gid, gid, gid); errno != 0 {
+		return os.NewSyscallError("setresgid", errno)
+	}
+	if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, uid, uid, uid); errno != 0 {
+		return os.NewSyscallError("setresuid", errno)
+	}
+	return nil
+}
