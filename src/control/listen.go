@@ -1,0 +1,86 @@
+package control
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxPath is what sockaddr_un takes on the smaller system, without the NUL.
+const maxPath = 103
+
+func address(path string) (*unix.SockaddrUnix, error) {
+	if len(path) > maxPath {
+		return nil, fmt.Errorf("%s: a socket's path has at most %d bytes, this has %d; choose a shorter JAILS_PREFIX", path, maxPath, len(path))
+	}
+	return &unix.SockaddrUnix{Name: path}, nil
+}
+
+// Listen makes a listening socket at path, for root only, in place of any
+// that is there.
+func Listen(path string) (int, error) {
+	a, err := address(path)
+	if err != nil {
+		return -1, err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return -1, err
+	}
+	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+		return -1, err
+	}
+	fd, err := socket()
+	if err != nil {
+		return -1, err
+	}
+	err = unix.Bind(fd, a)
+	if err == nil {
+		err = os.Chmod(path, 0o600)
+	}
+	if err == nil {
+		err = unix.Listen(fd, 64)
+	}
+	if err != nil {
+		unix.Close(fd)
+		return -1, fmt.Errorf("listen on %s: %w", path, err)
+	}
+	return fd, nil
+}
+
+// Connect gives a connected socket, for a Peer. It does not wait.
+func Connect(path string) (int, error) {
+	a, err := address(path)
+	if err != nil {
+		return -1, err
+	}
+	fd, err := socket()
+	if err != nil {
+		return -1, err
+	}
+	if err := unix.Connect(fd, a); err != nil {
+		unix.Close(fd)
+		return -1, fmt.Errorf("connect to %s: %w", path, err)
+	}
+	return fd, nil
+}
+
+func socket() (int, error) {
+	return unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+}
+
+// Pair gives two sockets connected to each other.
+func Pair() ([2]int, error) {
+	return unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+}
+
+// Accept takes one connection; EAGAIN if there is none.
+func Accept(listener int) (int, error) {
+	for {
+		fd, err := accept(listener)
+		if err != unix.EINTR && err != unix.ECONNABORTED {
+			return fd, err
+		}
+	}
+}

@@ -1,0 +1,335 @@
+// Package event waits, in one goroutine, for descriptors, children, signals
+// and timers, and calls back. It sleeps until one of them is due: there is no
+// ticker, and without a timer armed there is no time-out either.
+//
+// A Loop that was told of Children is the one owner of wait4 in its process:
+// nothing else there may use os/exec or os.Process.Wait. It never blocks in
+// wait4, where Go may hang on NetBSD (golang issue 57999).
+package event
+
+import (
+	"container/heap"
+	"fmt"
+	"os"
+	"os/signal"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Mode is what a descriptor is watched for, or is found to be.
+type Mode uint8
+
+const (
+	Readable Mode = 1 << iota // or at its end, or in error
+	Writable                  // or in error
+)
+
+// ready is a descriptor that a poller found ready.
+type ready struct {
+	fd   int
+	mode Mode
+}
+
+// poller is the system's way to wait: epoll, kqueue, or a simulation. All
+// but wake are called by the loop's goroutine only.
+type poller interface {
+	// set changes what fd is watched for; 0 is nothing.
+	set(fd int, old, mode Mode) error
+	// wait fills in what is ready, after at most timeout; below 0 it
+	// waits for ever.
+	wait(timeout time.Duration, found []ready) (int, error)
+	// wake makes wait return early, once. Any goroutine may call it.
+	wake() error
+	now() time.Duration
+	close() error
+}
+
+// Loop calls back what is due, one at a time. Its methods belong to the
+// goroutine that calls Run, and to callbacks; Post alone may be called from
+// anywhere.
+type Loop struct {
+	poll    poller
+	watches map[int]*watch
+	timers  timers
+	armed   uint64 // counts timers, so that equal times keep their order
+	found   [64]ready
+	batch   []ready // the rest of what wait found
+	stopped bool
+
+	children func(pid int, status unix.WaitStatus)
+	reap     func() (int, unix.WaitStatus, error)
+	signals  chan os.Signal
+	ended    chan struct{}
+	relay    sync.WaitGroup
+
+	mu     sync.Mutex // guards posted and closed
+	posted []func()
+	closed bool
+}
+
+type watch struct {
+	mode Mode
+	call func(Mode)
+}
+
+// New makes a loop on the system's own events.
+func New() (*Loop, error) {
+	p, err := newPoller()
+	if err != nil {
+		return nil, err
+	}
+	return newLoop(p), nil
+}
+
+func newLoop(p poller) *Loop {
+	return &Loop{poll: p, watches: make(map[int]*watch), ended: make(chan struct{}), reap: reapChild}
+}
+
+// Now is the monotonic time on the loop's clock: setting the system's clock
+// does not move it.
+func (l *Loop) Now() time.Duration { return l.poll.now() }
+
+// Watch calls back whenever fd is ready in one of the modes. The caller makes
+// fd non-blocking, and calls Forget before it closes fd.
+func (l *Loop) Watch(fd int, mode Mode, call func(Mode)) error {
+	if l.watches[fd] != nil {
+		return fmt.Errorf("descriptor %d is watched already", fd)
+	}
+	if err := l.poll.set(fd, 0, mode); err != nil {
+		return fmt.Errorf("watch descriptor %d: %w", fd, err)
+	}
+	l.watches[fd] = &watch{mode, call}
+	return nil
+}
+
+// Change watches fd for other modes from now on; 0 pauses it.
+func (l *Loop) Change(fd int, mode Mode) error {
+	w := l.watches[fd]
+	if w == nil {
+		return fmt.Errorf("descriptor %d is not watched", fd)
+	}
+	if w.mode == mode {
+		return nil
+	}
+	if err := l.poll.set(fd, w.mode, mode); err != nil {
+		return fmt.Errorf("watch descriptor %d: %w", fd, err)
+	}
+	w.mode = mode
+	return nil
+}
+
+// Forget ends a Watch; no call comes afterwards. Forgetting what is not
+// watched does nothing.
+func (l *Loop) Forget(fd int) {
+	w := l.watches[fd]
+	if w == nil {
+		return
+	}
+	delete(l.watches, fd)
+	// Only a descriptor closed too early makes this fail, and that is gone
+	// from the kernel's list by itself.
+	_ = l.poll.set(fd, w.mode, 0)
+	for i := range l.batch {
+		if l.batch[i].fd == fd {
+			l.batch[i].mode = 0
+		}
+	}
+}
+
+// Post calls f in the loop's goroutine, soon. After Close it does nothing.
+func (l *Loop) Post(f func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return
+	}
+	l.posted = append(l.posted, f)
+	if len(l.posted) == 1 {
+		_ = l.poll.wake() // full of wake-ups already is as good
+	}
+}
+
+// Children calls back for each child of the process that ends. From now on
+// the loop reaps all of them.
+func (l *Loop) Children(call func(pid int, status unix.WaitStatus)) {
+	l.children = call
+	l.notify(unix.SIGCHLD)
+	l.Post(l.reapAll) // those that ended before
+}
+
+// Signals calls back when one of the signals came; several of one kind may
+// be told as one.
+func (l *Loop) Signals(call func(unix.Signal), signals ...unix.Signal) {
+	for _, s := range signals {
+		l.relaySignal(s, func() { call(s) })
+	}
+}
+
+func (l *Loop) notify(s unix.Signal) { l.relaySignal(s, l.reapAll) }
+
+// relaySignal gives each signal a channel of its own: one that comes often
+// can not push out another.
+func (l *Loop) relaySignal(s unix.Signal, call func()) {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, s)
+	l.relay.Add(1)
+	go func() {
+		defer l.relay.Done()
+		defer signal.Stop(c)
+		for {
+			select {
+			case <-c:
+				l.Post(call)
+			case <-l.ended:
+				return
+			}
+		}
+	}()
+}
+
+func reapChild() (int, unix.WaitStatus, error) {
+	var status unix.WaitStatus
+	for {
+		pid, err := unix.Wait4(-1, &status, unix.WNOHANG, nil)
+		if err != unix.EINTR {
+			return pid, status, err
+		}
+	}
+}
+
+func (l *Loop) reapAll() {
+	for {
+		pid, status, err := l.reap()
+		if err != nil || pid <= 0 { // ECHILD: there are none
+			return
+		}
+		l.children(pid, status)
+	}
+}
+
+// Run calls back until Stop, or until the system fails to wait.
+func (l *Loop) Run() error {
+	for !l.stopped {
+		l.runPosted()
+		l.runTimers()
+		if l.stopped {
+			break
+		}
+		n, err := l.poll.wait(l.timeout(), l.found[:])
+		if err != nil {
+			return fmt.Errorf("wait for events: %w", err)
+		}
+		l.batch = l.found[:n]
+		for len(l.batch) > 0 && !l.stopped {
+			r := l.batch[0]
+			l.batch = l.batch[1:]
+			if w := l.watches[r.fd]; w != nil && r.mode&w.mode != 0 {
+				w.call(r.mode & w.mode)
+			}
+		}
+		l.batch = nil
+	}
+	return nil
+}
+
+// Stop makes Run return once the callback that calls it has.
+func (l *Loop) Stop() { l.stopped = true }
+
+// Close gives back what the loop holds; watched descriptors stay open.
+func (l *Loop) Close() error {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return nil
+	}
+	l.closed = true
+	l.posted = nil
+	l.mu.Unlock()
+	close(l.ended)
+	l.relay.Wait()
+	return l.poll.close()
+}
+
+func (l *Loop) runPosted() {
+	l.mu.Lock()
+	calls := l.posted
+	l.posted = nil
+	l.mu.Unlock()
+	for _, f := range calls {
+		if l.stopped {
+			return
+		}
+		f()
+	}
+}
+
+// Timer calls back once, unless it is stopped first.
+type Timer struct {
+	at    time.Duration
+	order uint64
+	index int // in the heap, or -1
+	call  func()
+	loop  *Loop
+}
+
+// After calls f once d has passed.
+func (l *Loop) After(d time.Duration, f func()) *Timer {
+	l.armed++
+	t := &Timer{at: l.Now() + max(d, 0), order: l.armed, call: f, loop: l}
+	heap.Push(&l.timers, t)
+	return t
+}
+
+// Stop disarms the timer. A nil Timer, or one that has fired, may be stopped.
+func (t *Timer) Stop() {
+	if t != nil && t.index >= 0 {
+		heap.Remove(&t.loop.timers, t.index)
+	}
+}
+
+// Armed says whether the call is still to come.
+func (t *Timer) Armed() bool { return t != nil && t.index >= 0 }
+
+func (l *Loop) runTimers() {
+	now := l.Now()
+	for len(l.timers) > 0 && !l.stopped && l.timers[0].at <= now {
+		t := heap.Pop(&l.timers).(*Timer)
+		t.call()
+	}
+}
+
+func (l *Loop) timeout() time.Duration {
+	if len(l.timers) == 0 {
+		return -1
+	}
+	return max(l.timers[0].at-l.Now(), 0)
+}
+
+type timers []*Timer
+
+func (h timers) Len() int { return len(h) }
+func (h timers) Less(i, j int) bool {
+	if h[i].at != h[j].at {
+		return h[i].at < h[j].at
+	}
+	return h[i].order < h[j].order
+}
+func (h timers) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].index, h[j].index = i, j
+}
+func (h *timers) Push(x any) {
+	t := x.(*Timer)
+	t.index = len(*h)
+	*h = append(*h, t)
+}
+func (h *timers) Pop() any {
+	old := *h
+	t := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	t.index = -1
+	return t
+}

@@ -1,0 +1,102 @@
+package event
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+type kqueue struct {
+	fd     int
+	waker  [2]int // a pipe: EVFILT_USER came after NetBSD 10
+	start  time.Time
+	events [64]unix.Kevent_t
+}
+
+func newPoller() (poller, error) {
+	fd, err := unix.Kqueue()
+	if err != nil {
+		return nil, err
+	}
+	unix.CloseOnExec(fd)
+	p := &kqueue{fd: fd, start: time.Now()}
+	if err := unix.Pipe2(p.waker[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	if err := p.set(p.waker[0], 0, Readable); err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *kqueue) now() time.Duration { return time.Since(p.start) }
+
+func (p *kqueue) set(fd int, old, mode Mode) error {
+	var changes [2]unix.Kevent_t
+	n := 0
+	change := func(bit Mode, filter int) {
+		flags := unix.EV_ADD
+		switch {
+		case old&bit == mode&bit:
+			return
+		case mode&bit == 0:
+			flags = unix.EV_DELETE
+		}
+		unix.SetKevent(&changes[n], fd, filter, flags)
+		n++
+	}
+	change(Readable, unix.EVFILT_READ)
+	change(Writable, unix.EVFILT_WRITE)
+	if n == 0 {
+		return nil
+	}
+	_, err := unix.Kevent(p.fd, changes[:n], nil, nil)
+	return err
+}
+
+func (p *kqueue) wait(timeout time.Duration, found []ready) (int, error) {
+	var until *unix.Timespec
+	if timeout >= 0 {
+		t := unix.NsecToTimespec(int64(min(timeout, 1e6*time.Second)))
+		until = &t
+	}
+	n, err := unix.Kevent(p.fd, nil, p.events[:min(len(found), len(p.events))], until)
+	if err == unix.EINTR {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	count := 0
+	for _, e := range p.events[:n] {
+		if int(e.Ident) == p.waker[0] {
+			var b [64]byte
+			for {
+				if n, _ := unix.Read(p.waker[0], b[:]); n < len(b) {
+					break
+				}
+			}
+			continue
+		}
+		mode := Readable
+		if int32(e.Filter) == unix.EVFILT_WRITE {
+			mode = Writable
+		}
+		found[count] = ready{int(e.Ident), mode}
+		count++
+	}
+	return count, nil
+}
+
+func (p *kqueue) wake() error {
+	_, err := unix.Write(p.waker[1], []byte{1})
+	return err
+}
+
+func (p *kqueue) close() error {
+	unix.Close(p.waker[0])
+	unix.Close(p.waker[1])
+	return unix.Close(p.fd)
+}

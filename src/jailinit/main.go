@@ -1,0 +1,152 @@
+package jailinit
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+
+	"golang.org/x/sys/unix"
+
+	"jails/src/control"
+	"jails/src/event"
+	"jails/src/secmodel"
+)
+
+// Enter puts the process into the jail as its init, for good.
+type Enter func(id uint32) error
+
+// Main is the command jail-init.
+func Main(args []string, _ io.Reader, _, stderr io.Writer) int {
+	return Run(args, stderr, func(id uint32) error {
+		c, err := secmodel.Open()
+		if err != nil {
+			return err
+		}
+		err = c.Enter(secmodel.ID(id), true)
+		return errorsJoin(err, c.Close())
+	})
+}
+
+// errorsJoin is the first error there is.
+func errorsJoin(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const (
+	exitUsage    = 64
+	exitSoftware = 70
+	exitSystem   = 71
+)
+
+// Run is Main with another way to enter the jail. It returns the exit code.
+func Run(_ []string, stderr io.Writer, enter Enter) int {
+	// All that the jail's policy may look at happens on this thread: on
+	// NetBSD the others take on the new credential at their next system
+	// call only.
+	runtime.LockOSThread()
+	runtime.GOMAXPROCS(1)
+	debug.SetGCPercent(20)
+
+	if !startedBySupervisor() {
+		fmt.Fprintln(stderr, "jail-init: it is started by the supervisor; see: jailctl supervise")
+		return exitUsage
+	}
+	if err := closeFrom(firstFreeFD); err != nil {
+		fmt.Fprintln(stderr, "jail-init: close inherited descriptors:", err)
+		return exitSystem
+	}
+	for fd := 0; fd < firstFreeFD; fd++ {
+		if fd > 2 {
+			unix.CloseOnExec(fd)
+		}
+	}
+	unix.Umask(0o022)
+	p, code, err := prepare(enter)
+	if err != nil {
+		tellSupervisor(err)
+		fmt.Fprintln(stderr, "jail-init:", err)
+		return code
+	}
+	if err := p.loop.Run(); err != nil {
+		fmt.Fprintln(stderr, "jail-init:", err)
+		return exitSystem
+	}
+	return 0
+}
+
+// startedBySupervisor tells a person who runs it by hand from the supervisor.
+func startedBySupervisor() bool {
+	for _, fd := range []int{supervisorFD, listenFD} {
+		var st unix.Stat_t
+		if unix.Fstat(fd, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFSOCK {
+			return false
+		}
+	}
+	return true
+}
+
+func prepare(enter Enter) (*process, int, error) {
+	if err := unix.SetNonblock(supervisorFD, false); err != nil {
+		return nil, exitSystem, err
+	}
+	m, err := control.Receive(supervisorFD)
+	if err != nil {
+		return nil, exitSystem, fmt.Errorf("receive the setup: %w", err)
+	}
+	var setup Setup
+	if err := json.Unmarshal(m.Setup, &setup); err != nil {
+		return nil, exitSoftware, fmt.Errorf("read the setup: %w", err)
+	}
+	if err := setup.check(); err != nil {
+		return nil, exitSoftware, err
+	}
+	p := &process{setup: setup}
+	if err := p.openStreams(); err != nil {
+		return nil, exitSystem, err
+	}
+	if err := unix.Chdir("/"); err != nil {
+		return nil, exitSystem, err
+	}
+	if err := enter(setup.ID); err != nil {
+		return nil, exitSystem, err
+	}
+	if setup.Files {
+		if err := keepFileLimit(); err != nil {
+			return nil, exitSystem, err
+		}
+	}
+	// Only now: an event queue may not be carried into a jail.
+	if p.loop, err = event.New(); err != nil {
+		return nil, exitSystem, err
+	}
+	if err := p.begin(); err != nil {
+		return nil, exitSystem, err
+	}
+	return p, 0, nil
+}
+
+// keepFileLimit makes Go leave the limit of open files alone: at start Go
+// raises its own soft limit to the hard one, and would start every child
+// with the soft limit from before, in place of the jail's.
+func keepFileLimit() error {
+	var l unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l); err != nil {
+		return err
+	}
+	return setFileLimit(&l)
+}
+
+// tellSupervisor is for errors before the loop runs.
+func tellSupervisor(err error) {
+	if unix.SetNonblock(supervisorFD, false) == nil {
+		// If this fails, the supervisor sees the connection end.
+		_ = control.Transmit(supervisorFD, &control.Message{Op: control.OpError, Error: err.Error()})
+	}
+}

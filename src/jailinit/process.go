@@ -1,0 +1,258 @@
+package jailinit
+
+import (
+	"math/rand/v2"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"jails/src/control"
+	"jails/src/event"
+	"jails/src/service"
+)
+
+// process is jail-init itself. All of it belongs to the loop.
+type process struct {
+	setup   Setup
+	loop    *event.Loop
+	graph   *service.Graph
+	streams []stream
+	unsaid  int // own messages lost in a row
+
+	jobs     []job
+	children map[int]child // by process id
+	queue    []service.Event
+	busy     bool // handling the queue
+
+	supervisor  *control.Peer // nil while there is none
+	peers       map[*control.Peer]struct{}
+	askers      []asker       // answered later
+	stopTimeout time.Duration // asked for with a stop, or 0
+	settled     bool          // the start has come to its end
+	began       time.Time
+}
+
+// job is what a service has going on beside its process.
+type job struct {
+	timer *event.Timer // of Backoff or Stopping
+	probe *probe
+}
+
+type child struct {
+	service int
+	probe   *probe // nil for the service's own process
+}
+
+// begin runs once, in the jail.
+func (p *process) begin() error {
+	specs := make([]service.Spec, len(p.setup.Services))
+	for i, s := range p.setup.Services {
+		specs[i] = s.Spec
+	}
+	var err error
+	if p.graph, err = service.New(specs, rand.Float64); err != nil {
+		return err
+	}
+	p.began = time.Now()
+	p.jobs = make([]job, len(specs))
+	p.children = make(map[int]child)
+	p.peers = make(map[*control.Peer]struct{})
+	if p.supervisor, err = p.newPeer(supervisorFD, control.MaxMessage); err != nil {
+		return err
+	}
+	if err := unix.SetNonblock(listenFD, true); err != nil {
+		return err
+	}
+	if err := p.loop.Watch(listenFD, event.Readable, func(event.Mode) { p.accept() }); err != nil {
+		return err
+	}
+	p.loop.Children(p.reaped)
+	p.loop.Signals(func(unix.Signal) { p.stopAll("told to by a signal") }, unix.SIGTERM, unix.SIGINT)
+	p.loop.Signals(func(unix.Signal) {}, unix.SIGHUP) // no terminal, nothing to do
+
+	p.supervisor.Send(&control.Message{Op: control.OpEntered})
+	p.sendStreams()
+	p.perform(p.graph.StartAll(p.loop.Now()))
+	return nil
+}
+
+// happen tells the machine of an event and does what it wants. What follows
+// from an action is queued, so that the machine is never entered twice.
+func (p *process) happen(e service.Event) {
+	p.queue = append(p.queue, e)
+	if p.busy {
+		return
+	}
+	p.busy = true
+	for len(p.queue) > 0 {
+		e := p.queue[0]
+		p.queue = p.queue[1:]
+		p.act(p.graph.Handle(p.loop.Now(), e))
+	}
+	p.queue = nil
+	p.busy = false
+	p.after()
+}
+
+// perform is happen for actions that come without an event.
+func (p *process) perform(actions []service.Action) {
+	p.busy = true
+	p.act(actions)
+	p.busy = false
+	for len(p.queue) > 0 {
+		e := p.queue[0]
+		p.queue = p.queue[1:]
+		p.happen(e)
+	}
+	p.after()
+}
+
+func (p *process) act(actions []service.Action) {
+	for _, a := range slices.Clone(actions) {
+		i := a.Service
+		j := &p.jobs[i]
+		switch a.Kind {
+		case service.Spawn:
+			pid, err := p.spawn(i)
+			if err != nil {
+				p.queue = append(p.queue, service.Event{Kind: service.NotSpawned, Service: i, Exit: service.Exit{Error: err.Error()}})
+				break
+			}
+			p.children[pid] = child{service: i}
+			p.queue = append(p.queue, service.Event{Kind: service.Spawned, Service: i, PID: pid})
+		case service.Signal:
+			p.kill(a.PID, unix.Signal(p.setup.Services[i].StopSignal))
+			p.kill(a.PID, unix.SIGCONT) // one that is stopped could not obey
+		case service.KillGroup:
+			p.kill(-a.PID, unix.SIGKILL)
+			if _, alive := p.children[a.PID]; alive {
+				p.kill(a.PID, unix.SIGKILL)
+			}
+		case service.ArmDelay:
+			p.arm(i, service.DelayOver, a.After)
+		case service.ArmStop:
+			if p.stopTimeout > 0 {
+				a.After = p.stopTimeout
+			}
+			p.arm(i, service.TimedOut, a.After)
+		case service.Disarm:
+			j.timer.Stop()
+			j.timer = nil
+		case service.Probe:
+			p.startProbe(i)
+		case service.Changed:
+			if a.To != service.Starting {
+				p.endProbe(i)
+			}
+			p.changed(i, a)
+		}
+	}
+}
+
+func (p *process) arm(i int, kind service.Kind, after time.Duration) {
+	p.jobs[i].timer.Stop()
+	p.jobs[i].timer = p.loop.After(after, func() {
+		p.happen(service.Event{Kind: kind, Service: i})
+	})
+}
+
+// kill sends a signal. ESRCH is no failure: who ended by himself is as good.
+func (p *process) kill(pid int, s unix.Signal) {
+	if err := unix.Kill(pid, s); err != nil && err != unix.ESRCH {
+		p.say("", "signal "+unix.SignalName(s)+": "+err.Error())
+	}
+}
+
+// reaped is told of every child that ended.
+func (p *process) reaped(pid int, status unix.WaitStatus) {
+	c, ok := p.children[pid]
+	if !ok {
+		return // adopted from a service, where the system does that
+	}
+	delete(p.children, pid)
+	exit := service.Exit{Code: status.ExitStatus()}
+	if status.Signaled() {
+		exit = service.Exit{Signal: int(status.Signal())}
+	}
+	if c.probe != nil {
+		c.probe.exited(pid, exit)
+		return
+	}
+	p.happen(service.Event{Kind: service.Exited, Service: c.service, Exit: exit})
+}
+
+// changed tells of a new state.
+func (p *process) changed(i int, a service.Action) {
+	st := p.graph.Status(p.loop.Now(), i)
+	switch {
+	case a.To == service.Backoff, a.To == service.Failed:
+		p.say(st.Name, a.To.String()+": "+st.Reason)
+	case a.To == service.Completed || a.To == service.Down && a.From == service.Stopping:
+		p.say(st.Name, a.To.String()+": "+exitText(st.Last))
+	case a.To == service.Ready:
+		p.say(st.Name, a.To.String())
+	case a.To == service.Stopping:
+		p.progress(st.Name)
+	}
+	if p.supervisor != nil {
+		p.supervisor.Send(&control.Message{Op: control.OpState, Name: st.Name, Service: p.serviceStatus(st)})
+	}
+}
+
+func exitText(x *service.Exit) string {
+	if x == nil {
+		return ""
+	}
+	return x.String()
+}
+
+// after follows every change: those who waited for one are answered.
+func (p *process) after() {
+	p.answer()
+	if p.graph.Stopped() {
+		p.finish()
+		return
+	}
+	if !p.settled && p.graph.Pending() < 0 {
+		p.settled = true
+		if p.supervisor != nil {
+			p.supervisor.Send(&control.Message{Op: control.OpSettled, Error: p.failures()})
+		}
+		// The start needed more memory than the rest of its life does.
+		debug.FreeOSMemory()
+	}
+}
+
+// failures says what is not as it should be after the start, or "".
+func (p *process) failures() string {
+	failed := p.graph.Failures()
+	if len(failed) == 0 {
+		return ""
+	}
+	st := p.graph.Status(p.loop.Now(), failed[0])
+	text := st.Name + " " + st.State.String()
+	if st.Reason != "" {
+		text += ": " + st.Reason
+	}
+	return text
+}
+
+// stopAll stops the services in order, and then jail-init.
+func (p *process) stopAll(why string) {
+	if p.graph.Stopping() {
+		return
+	}
+	p.say("", "stopping all services: "+why)
+	p.perform(p.graph.StopAll(p.loop.Now()))
+}
+
+// finish ends jail-init: all services are down.
+func (p *process) finish() {
+	p.say("", "all services are down")
+	if p.supervisor != nil {
+		p.supervisor.Send(&control.Message{Op: control.OpStopped})
+	}
+	p.loop.Stop()
+}

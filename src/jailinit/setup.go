@@ -1,0 +1,80 @@
+// Package jailinit is a jail's first process. The supervisor starts it on the
+// host; it opens what it needs, enters the jail, and goes on as root there:
+// it starts the services in order, restarts and reaps them, and stops them
+// in reverse order.
+//
+// It is a single event loop and does nothing unless something happens. It
+// keeps to the system calls themselves where os or os/exec would set up
+// Go's own poller or wait for children, and it imports little: its memory
+// counts once for every jail.
+package jailinit
+
+import (
+	"errors"
+	"strconv"
+
+	"jails/src/service"
+)
+
+// The descriptors that the supervisor starts it with, beside 0 (/dev/null)
+// and 1 and 2 (its own log pipe).
+const (
+	supervisorFD = 3 // a connection to the supervisor
+	listenFD     = 4 // the control socket
+	ownLogFD     = 5 // the read end of its own log pipe
+	firstFreeFD  = 6
+)
+
+// OwnName stands on its own log lines in place of a service's name.
+const OwnName = "jail-init"
+
+// Setup is what the supervisor tells a new jail-init.
+type Setup struct {
+	Jail     string
+	ID       uint32 // the kernel's
+	Services []Service
+
+	// Files says that the jail has a limit of open files, which its
+	// services must start with. Without it they start with what the
+	// supervisor was started with.
+	Files bool
+}
+
+// Service is what it runs and how.
+type Service struct {
+	service.Spec
+	Command     []string
+	User, Group string
+	Directory   string
+	Environment map[string]string
+	Umask       int
+	StopSignal  int
+	Ready       Readiness
+}
+
+// Readiness is how a service is found to be ready; at most one is set.
+type Readiness struct {
+	FD   int    // the service writes a newline there; 0 for none
+	Addr string // "127.0.0.1:8080": it accepts connections there
+	Path string // a program that exits 0
+}
+
+// check guards against a supervisor of another version.
+func (s *Setup) check() error {
+	if s.Jail == "" || s.ID == 0 {
+		return errors.New("the setup names no jail")
+	}
+	for i := range s.Services {
+		v := &s.Services[i]
+		switch {
+		case len(v.Command) == 0 || v.Command[0] == "":
+			return errors.New("service " + v.Name + " has no command")
+		case v.Name == OwnName:
+			return errors.New("a service can not be called " + OwnName)
+		case v.Ready.FD != 0 && (v.Ready.FD < 3 || v.Ready.FD > 63):
+			return errors.New("service " + v.Name + " can not be ready on descriptor " + strconv.Itoa(v.Ready.FD))
+		}
+		v.Probed = v.Ready != Readiness{}
+	}
+	return nil
+}

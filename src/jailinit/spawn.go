@@ -1,0 +1,125 @@
+package jailinit
+
+import (
+	"errors"
+	"fmt"
+	"sort"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"jails/src/account"
+)
+
+// searchPath is PATH for services that are not given another.
+const searchPath = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/pkg/sbin:/usr/pkg/bin:/usr/local/sbin:/usr/local/bin"
+
+const closedFD = ^uintptr(0)
+
+// spawn starts the process of service i in a session of its own.
+func (p *process) spawn(i int) (int, error) {
+	s := &p.setup.Services[i]
+	out, errfd := p.outputs(i)
+	files := []uintptr{0, uintptr(out), uintptr(errfd)}
+	notify := -1
+	if s.Ready.FD > 0 {
+		w, err := p.openNotify(i)
+		if err != nil {
+			return 0, err
+		}
+		notify = w
+		for len(files) < s.Ready.FD {
+			files = append(files, closedFD)
+		}
+		files = append(files, uintptr(w))
+	}
+	pid, err := p.execute(s, s.Command, files)
+	if notify >= 0 {
+		unix.Close(notify)
+		if err != nil {
+			p.endProbe(i)
+		}
+	}
+	return pid, err
+}
+
+// execute starts a command as the service would run: its user, directory,
+// environment, umask.
+func (p *process) execute(s *Service, command []string, files []uintptr) (int, error) {
+	// Looked up for each start: the jail's own files may have changed.
+	id, err := account.Find(s.User, s.Group)
+	if err != nil {
+		return 0, err
+	}
+	env, path := environment(s, id)
+	file, err := lookPath(command[0], path)
+	if err != nil {
+		return 0, err
+	}
+	directory := s.Directory
+	if directory == "" {
+		directory = "/"
+	}
+	var st unix.Stat_t
+	if err := unix.Stat(directory, &st); err != nil {
+		return 0, fmt.Errorf("directory %s: %w", directory, err)
+	} else if st.Mode&unix.S_IFMT != unix.S_IFDIR {
+		return 0, fmt.Errorf("directory %s: %w", directory, unix.ENOTDIR)
+	}
+	unix.Umask(s.Umask)
+	defer unix.Umask(0o022)
+	pid, err := syscall.ForkExec(file, command, &syscall.ProcAttr{
+		Dir: directory, Env: env, Files: files,
+		Sys: &syscall.SysProcAttr{
+			Setsid:     true,
+			Credential: &syscall.Credential{Uid: id.UID, Gid: id.GID, Groups: id.Groups},
+		},
+	})
+	if err != nil {
+		return 0, fmt.Errorf("start %s as %s: %w", file, id.Name, err)
+	}
+	return pid, nil
+}
+
+// environment is all that a service sees of any environment.
+func environment(s *Service, id account.Identity) (env []string, path string) {
+	path = searchPath
+	vars := map[string]string{
+		"HOME": id.Home, "LOGNAME": id.Name, "USER": id.Name, "SHELL": id.Shell, "PATH": path,
+	}
+	for k, v := range s.Environment {
+		vars[k] = v
+	}
+	for k, v := range vars {
+		env = append(env, k+"="+v)
+	}
+	sort.Strings(env)
+	return env, vars["PATH"]
+}
+
+// lookPath finds a command as a shell would, without its surprise of the
+// current directory.
+func lookPath(name, path string) (string, error) {
+	if strings.Contains(name, "/") {
+		return name, nil
+	}
+	found := error(unix.ENOENT)
+	for dir := range strings.SplitSeq(path, ":") {
+		if !strings.HasPrefix(dir, "/") {
+			continue
+		}
+		file := dir + "/" + name
+		var st unix.Stat_t
+		err := unix.Stat(file, &st)
+		switch {
+		case err == nil && st.Mode&unix.S_IFMT == unix.S_IFREG && st.Mode&0o111 != 0:
+			return file, nil
+		case err == nil:
+			found = unix.EACCES
+		case !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ENOTDIR):
+			found = err
+		}
+	}
+	return "", fmt.Errorf("command %s: %w in %s", name, found, path)
+}

@@ -1,0 +1,88 @@
+package jailinit
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"jails/src/control"
+)
+
+// A stream's pipe lives as long as jail-init does, through every restart of
+// its service. Both ends are kept: what a supervisor that was killed has not
+// read waits in the pipe, and a service that closes its output ends nothing.
+type stream struct {
+	control.Stream
+	read, write int
+}
+
+// The names of streams.
+const (
+	outStream = "out"
+	errStream = "err"
+)
+
+func (p *process) openStreams() error {
+	p.streams = append(p.streams, stream{control.Stream{Service: OwnName, Name: errStream}, ownLogFD, 2})
+	if err := unix.SetNonblock(ownLogFD, true); err != nil {
+		return fmt.Errorf("its own log pipe: %w", err)
+	}
+	// Its own messages never make it wait.
+	if err := unix.SetNonblock(2, true); err != nil {
+		return fmt.Errorf("its own log pipe: %w", err)
+	}
+	for _, s := range p.setup.Services {
+		for _, name := range []string{outStream, errStream} {
+			var fds [2]int
+			if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+				return fmt.Errorf("a pipe for service %s: %w", s.Name, err)
+			}
+			if err := unix.SetNonblock(fds[0], true); err != nil {
+				return fmt.Errorf("a pipe for service %s: %w", s.Name, err)
+			}
+			p.streams = append(p.streams, stream{control.Stream{Service: s.Name, Name: name}, fds[0], fds[1]})
+		}
+	}
+	return nil
+}
+
+// outputs are the write ends of service i's pipes.
+func (p *process) outputs(i int) (out, err int) {
+	return p.streams[1+2*i].write, p.streams[2+2*i].write
+}
+
+// sendStreams gives the supervisor the read ends.
+func (p *process) sendStreams() {
+	const each = 16
+	for rest := p.streams; len(rest) > 0; {
+		n := min(each, len(rest))
+		m := &control.Message{Op: control.OpStreams}
+		fds := make([]int, 0, each)
+		for _, s := range rest[:n] {
+			m.Streams = append(m.Streams, s.Stream)
+			fds = append(fds, s.read)
+		}
+		p.supervisor.Send(m, fds...)
+		rest = rest[n:]
+	}
+}
+
+// say writes a line to its own log. With the pipe full it is counted, and
+// told of as soon as there is room.
+func (p *process) say(service, text string) {
+	line := text + "\n"
+	if service != "" {
+		line = service + ": " + line
+	}
+	if p.unsaid > 0 {
+		note := fmt.Sprintf("%d messages were lost, the pipe was full\n", p.unsaid)
+		if _, err := unix.Write(2, []byte(note)); err != nil {
+			p.unsaid++
+			return
+		}
+		p.unsaid = 0
+	}
+	if _, err := unix.Write(2, []byte(line)); err != nil {
+		p.unsaid++
+	}
+}

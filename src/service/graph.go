@@ -1,0 +1,295 @@
+package service
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// Exit is how a process ended.
+type Exit struct {
+	Code   int // when Signal is 0
+	Signal int
+	Error  string // why it did not even start, or ""
+}
+
+// OK is an exit with status 0.
+func (x Exit) OK() bool { return x.Code == 0 && x.Signal == 0 && x.Error == "" }
+
+func (x Exit) String() string {
+	switch {
+	case x.Error != "":
+		return x.Error
+	case x.Signal != 0:
+		return "killed by signal " + strconv.Itoa(x.Signal)
+	}
+	return "exited " + strconv.Itoa(x.Code)
+}
+
+// Event is something that happened to a service.
+type Event struct {
+	Kind    Kind
+	Service int // its place in the specs
+	PID     int
+	Exit    Exit // of Exited and NotSpawned
+}
+
+// Act is the kind of an action.
+type Act uint8
+
+const (
+	Spawn     Act = iota // start the process; answer with Spawned or NotSpawned
+	Signal               // send PID the stop signal
+	KillGroup            // send KILL to the process group PID, and PID itself
+	ArmDelay             // send DelayOver after After, unless disarmed
+	ArmStop              // send TimedOut after After, unless disarmed
+	Disarm               // the timer
+	Probe                // ask for readiness until the state is another
+	Changed              // tell whoever is interested: From, To
+)
+
+// Action is what the caller has to do, in the order given.
+type Action struct {
+	Kind    Act
+	Service int
+	PID     int
+	After   time.Duration
+	From    State
+	To      State
+}
+
+// Service is one service's place in the machine.
+type Service struct {
+	spec   Spec
+	index  int
+	after  []edge
+	before []*Service // those that come after this one
+
+	state    State
+	since    time.Duration
+	pid      int
+	again    bool            // when stopped, start
+	spawned  time.Duration   // the last start
+	starts   []time.Duration // the last ones, at most spec.Limit
+	failures int             // in a row: doubles the delay
+	restarts int
+	retry    time.Duration // when the delay is over
+	last     *Exit
+	failure  string // why it has Failed
+}
+
+type edge struct {
+	on    *Service
+	until Condition
+}
+
+// Graph is all services of a jail.
+type Graph struct {
+	services []*Service
+	random   func() float64 // in [0,1), for jitter
+	now      time.Duration
+	actions  []Action
+	stopping bool
+}
+
+// New checks the specs and makes their machine, all services down. random
+// gives numbers in [0,1) for the jitter of delays.
+func New(specs []Spec, random func() float64) (*Graph, error) {
+	g := &Graph{random: random, services: make([]*Service, len(specs))}
+	for i, spec := range specs {
+		g.services[i] = &Service{spec: spec, index: i}
+	}
+	if err := link(g.services); err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+// Handle takes one event and gives the actions that follow from it. The
+// result is valid until the next call.
+func (g *Graph) Handle(now time.Duration, e Event) []Action {
+	g.now = now
+	g.actions = g.actions[:0]
+	s := g.services[e.Service]
+	if g.stopping && (e.Kind == Start || e.Kind == Restart) {
+		return nil
+	}
+	g.apply(s, &e)
+	g.settle()
+	return g.actions
+}
+
+// StartAll wants every service to run.
+func (g *Graph) StartAll(now time.Duration) []Action {
+	g.now = now
+	g.actions = g.actions[:0]
+	for _, s := range g.services {
+		g.apply(s, &Event{Kind: Start, Service: s.index})
+	}
+	g.settle()
+	return g.actions
+}
+
+// StopAll stops every service, each after those that come after it. From now
+// on nothing is started.
+func (g *Graph) StopAll(now time.Duration) []Action {
+	g.now = now
+	g.actions = g.actions[:0]
+	g.stopping = true
+	g.settle()
+	return g.actions
+}
+
+// Stopping says whether StopAll was called.
+func (g *Graph) Stopping() bool { return g.stopping }
+
+// Stopped says whether StopAll has come to its end.
+func (g *Graph) Stopped() bool {
+	for _, s := range g.services {
+		if s.state != Down {
+			return false
+		}
+	}
+	return g.stopping
+}
+
+func (g *Graph) act(a Action) { g.actions = append(g.actions, a) }
+
+// apply finds the row and goes along it.
+func (g *Graph) apply(s *Service, e *Event) {
+	for i := range table {
+		r := &table[i]
+		if r.from != s.state || r.on != e.Kind || r.guard != nil && !r.guard.holds(g, s, e) {
+			continue
+		}
+		from := s.state
+		if r.do != nil {
+			r.do.do(g, s, e)
+		}
+		if s.state = r.next; s.state != from {
+			s.since = g.now
+			g.act(Action{Kind: Changed, Service: s.index, From: from, To: s.state})
+		}
+		return
+	}
+}
+
+// settle lets every service go on that the last change set free.
+func (g *Graph) settle() {
+	for again := true; again; {
+		again = false
+		for _, s := range g.services {
+			before := s.state
+			if g.stopping {
+				s.again = false
+				if s.state != Down && s.state != Stopping && (!s.state.Runs() || s.unneeded()) {
+					g.apply(s, &Event{Kind: Stop, Service: s.index})
+				}
+			} else if s.state == Waiting && s.blockedBy() == nil {
+				g.apply(s, &Event{Kind: Unblocked, Service: s.index})
+			}
+			again = again || s.state != before
+		}
+	}
+}
+
+// unneeded says whether all that come after s are stopped.
+func (s *Service) unneeded() bool {
+	for _, b := range s.before {
+		if b.state.Runs() {
+			return false
+		}
+	}
+	return true
+}
+
+func (e edge) met() bool {
+	switch e.until {
+	case UntilStarted:
+		return e.on.state == Starting && e.on.pid != 0 || e.on.state == Ready || e.on.state == Completed
+	case UntilCompleted:
+		return e.on.state == Completed
+	}
+	return e.on.state == Ready || e.on.state == Completed
+}
+
+func (s *Service) blockedBy() *edge {
+	for i := range s.after {
+		if !s.after[i].met() {
+			return &s.after[i]
+		}
+	}
+	return nil
+}
+
+func (g *Graph) signalStop(s *Service) {
+	g.act(Action{Kind: Signal, Service: s.index, PID: s.pid})
+	g.act(Action{Kind: ArmStop, Service: s.index, After: s.spec.StopTimeout})
+}
+
+// noteStart keeps as many starts as the limit needs.
+func (s *Service) noteStart(now time.Duration) {
+	s.spawned = now
+	if n := s.spec.Limit; n > 0 {
+		if len(s.starts) >= n {
+			s.starts = append(s.starts[:0], s.starts[len(s.starts)-n+1:]...)
+		}
+		s.starts = append(s.starts, now)
+	}
+}
+
+// healthy says whether the present run was good for long enough.
+func (s *Service) healthy(now time.Duration) bool {
+	return s.state == Ready && now-s.spawned >= s.spec.Healthy
+}
+
+// atLimit says whether the last Limit starts were all within Interval.
+func (s *Service) atLimit(now time.Duration) bool {
+	n := s.spec.Limit
+	return n > 0 && !s.healthy(now) && len(s.starts) >= n && now-s.starts[len(s.starts)-n] <= s.spec.Interval
+}
+
+// forget is what an operator's command does to the history of failures.
+func (s *Service) forget() {
+	s.starts = s.starts[:0]
+	s.failures = 0
+	s.failure = ""
+}
+
+// ended notes how the process ended. What it left of its process group is
+// killed: a daemon's rest would hold its ports; a oneshot may leave things
+// running on purpose.
+func (s *Service) ended(g *Graph, e *Event) {
+	if s.pid != 0 && !s.spec.Oneshot {
+		g.act(Action{Kind: KillGroup, Service: s.index, PID: s.pid})
+	}
+	s.pid = 0
+	exit := e.Exit
+	s.last = &exit
+}
+
+// backoff is how long to wait before the next start: twice as long after
+// each failure in a row, less up to a quarter at random, so that services
+// that fail together do not come back together.
+func (g *Graph) backoff(s *Service) time.Duration {
+	if s.healthy(g.now) {
+		s.failures = 0
+		s.starts = s.starts[:0]
+	}
+	d := s.spec.MaxDelay
+	if s.failures < 32 && s.spec.Delay<<s.failures>>s.failures == s.spec.Delay {
+		d = min(d, s.spec.Delay<<s.failures)
+	}
+	s.failures++
+	d -= time.Duration(g.random() * float64(d) / 4)
+	s.retry = g.now + d
+	return d
+}
+
+func (s *Service) describeFailure(now time.Duration, e *Event) string {
+	n := s.spec.Limit
+	if s.spec.Restart == Never || n <= 1 {
+		return e.Exit.String()
+	}
+	return fmt.Sprintf("%s, the last of %d starts in %s", e.Exit, n, s.spec.Interval)
+}

@@ -1,0 +1,139 @@
+package service
+
+import (
+	"fmt"
+	"time"
+)
+
+// Status is how a service is, at one moment.
+type Status struct {
+	Name     string
+	State    State
+	Since    time.Duration // when it came into the state
+	PID      int           // 0 without a process
+	Restarts int
+	Last     *Exit  // of the process before; nil if there was none
+	WaitsFor string // another service's name, or ""
+	Reason   string // why it is not simply ready, one clause, or ""
+}
+
+// Len is the number of services.
+func (g *Graph) Len() int { return len(g.services) }
+
+// State of the service at the place i.
+func (g *Graph) State(i int) State { return g.services[i].state }
+
+// PID of the service at the place i; 0 if it has no process.
+func (g *Graph) PID(i int) int { return g.services[i].pid }
+
+// Find is the place of the service of that name, or -1.
+func (g *Graph) Find(name string) int {
+	for i, s := range g.services {
+		if s.spec.Name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// Status of the service at the place i.
+func (g *Graph) Status(now time.Duration, i int) Status {
+	s := g.services[i]
+	st := Status{Name: s.spec.Name, State: s.state, Since: s.since, PID: s.pid, Restarts: s.restarts}
+	if s.last != nil {
+		exit := *s.last
+		st.Last = &exit
+	}
+	if b := s.blockedBy(); s.state == Waiting && b != nil {
+		st.WaitsFor = b.on.spec.Name
+	}
+	st.Reason = s.reason(now)
+	return st
+}
+
+func (s *Service) reason(now time.Duration) string {
+	switch s.state {
+	case Waiting:
+		if b := s.blockedBy(); b != nil {
+			r := fmt.Sprintf("waits for %s to be %s", b.on.spec.Name, b.until)
+			if !b.on.state.Runs() && b.on.state != Waiting {
+				r += fmt.Sprintf(", which is %s", b.on.state)
+			}
+			return r
+		}
+	case Starting:
+		if s.spec.Oneshot {
+			return "runs"
+		}
+		if s.spec.Probed {
+			return "is not ready yet"
+		}
+	case Stopping:
+		return "was told to stop"
+	case Backoff:
+		return fmt.Sprintf("%s; next try in %s", s.last, max(s.retry-now, 0).Round(100*time.Millisecond))
+	case Failed:
+		return s.failure
+	}
+	return ""
+}
+
+// hopeless says whether a waiting service waits for what will not come by
+// itself.
+func (s *Service) hopeless() bool {
+	b := s.blockedBy()
+	if b == nil {
+		return false
+	}
+	switch b.on.state {
+	case Down, Failed:
+		return true
+	case Waiting:
+		return b.on.hopeless()
+	}
+	return false
+}
+
+// Settled says whether service i has come to where it rests: ready,
+// completed, failed, down, or waiting for what will not come by itself.
+func (g *Graph) Settled(i int) bool {
+	s := g.services[i]
+	switch s.state {
+	case Ready, Completed, Failed, Down:
+		return true
+	case Waiting:
+		return s.hopeless()
+	}
+	return false
+}
+
+// Pending is the place of a service that is still on its way, by preference
+// one that others wait for; -1 if all are settled.
+func (g *Graph) Pending() int {
+	waiting := -1
+	for i, s := range g.services {
+		switch {
+		case g.Settled(i):
+		case s.state != Waiting:
+			return i
+		default:
+			waiting = i
+		}
+	}
+	return waiting
+}
+
+// Failures lists the services that can not go on by themselves: the failed
+// ones first, then those that wait for what will not come.
+func (g *Graph) Failures() []int {
+	var failed, others []int
+	for i, s := range g.services {
+		switch {
+		case s.state == Failed:
+			failed = append(failed, i)
+		case s.state == Waiting && s.hopeless():
+			others = append(others, i)
+		}
+	}
+	return append(failed, others...)
+}

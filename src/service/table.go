@@ -1,0 +1,225 @@
+package service
+
+import (
+	"fmt"
+	"io"
+)
+
+// State of a service.
+type State uint8
+
+const (
+	Down      State = iota // it is not wanted
+	Waiting                // for the services it comes after
+	Starting               // its process runs and is not ready, or a oneshot runs
+	Ready                  // its process runs and is ready
+	Stopping               // it was signalled; its process still runs
+	Backoff                // it ended; its next start waits for the delay
+	Failed                 // it is not started again until someone says so
+	Completed              // it exited 0 and is not to be started again
+)
+
+var stateNames = [...]string{"down", "waiting", "starting", "ready", "stopping", "backoff", "failed", "completed"}
+
+func (s State) String() string { return stateNames[s] }
+
+// Runs says whether a service in this state has a process.
+func (s State) Runs() bool { return s == Starting || s == Ready || s == Stopping }
+
+// Kind of an event.
+type Kind uint8
+
+const (
+	Start       Kind = iota // someone wants it to run
+	Stop                    // someone wants it down
+	Restart                 // someone wants a new process
+	Clear                   // someone forgives its failure
+	Unblocked               // what it waits for is there
+	Spawned                 // its process runs; PID
+	NotSpawned              // its process could not be started; Reason
+	BecameReady             // its process says so, or a probe does
+	Exited                  // its process ended; Exit
+	DelayOver               // the timer of Backoff
+	TimedOut                // the timer of Stopping
+)
+
+var kindNames = [...]string{"start", "stop", "restart", "clear", "unblocked", "spawned", "not spawned", "ready", "exited", "delay over", "timed out"}
+
+func (k Kind) String() string { return kindNames[k] }
+
+// row is one transition: in from, upon on, if the guard holds, do and go to
+// next. The first row that fits counts; an event without one changes nothing.
+type row struct {
+	from  State
+	on    Kind
+	guard *guard
+	next  State
+	do    *deed
+}
+
+type guard struct {
+	name  string
+	holds func(g *Graph, s *Service, e *Event) bool
+}
+
+type deed struct {
+	name string
+	do   func(g *Graph, s *Service, e *Event)
+}
+
+var (
+	isPlain = &guard{"needs no probe", func(_ *Graph, s *Service, _ *Event) bool {
+		return !s.spec.Probed && !s.spec.Oneshot
+	}}
+	isDaemon = &guard{"daemon", func(_ *Graph, s *Service, _ *Event) bool { return !s.spec.Oneshot }}
+	isOver   = &guard{"exit 0, not started again", func(_ *Graph, s *Service, e *Event) bool {
+		return e.Exit.OK() && (s.spec.Oneshot || s.spec.Restart != Always)
+	}}
+	isFinal = &guard{"failure, never started again", func(_ *Graph, s *Service, _ *Event) bool {
+		return s.spec.Restart == Never
+	}}
+	isLimit = &guard{"start limit", func(g *Graph, s *Service, _ *Event) bool { return s.atLimit(g.now) }}
+	isAgain = &guard{"to be started again", func(_ *Graph, s *Service, _ *Event) bool { return s.again }}
+
+	spawn = &deed{"spawn", func(g *Graph, s *Service, _ *Event) {
+		s.noteStart(g.now)
+		g.act(Action{Kind: Spawn, Service: s.index})
+	}}
+	begin = &deed{"forget earlier failures", func(_ *Graph, s *Service, _ *Event) { s.forget() }}
+	took  = &deed{"note the process", func(_ *Graph, s *Service, e *Event) { s.pid = e.PID }}
+	probe = &deed{"note the process, probe", func(g *Graph, s *Service, e *Event) {
+		s.pid = e.PID
+		if s.spec.Probed {
+			g.act(Action{Kind: Probe, Service: s.index})
+		}
+	}}
+	signal = &deed{"signal, arm the stop timer", func(g *Graph, s *Service, _ *Event) {
+		s.again = false
+		g.signalStop(s)
+	}}
+	signalAgain = &deed{"signal, arm the stop timer, start again later", func(g *Graph, s *Service, _ *Event) {
+		s.again = true
+		g.signalStop(s)
+	}}
+	again    = &deed{"start again later", func(_ *Graph, s *Service, _ *Event) { s.again = true }}
+	notAgain = &deed{"do not start again", func(_ *Graph, s *Service, _ *Event) { s.again = false }}
+	kill     = &deed{"kill its process group", func(g *Graph, s *Service, _ *Event) {
+		g.act(Action{Kind: KillGroup, Service: s.index, PID: s.pid})
+	}}
+	delay = &deed{"arm the delay", func(g *Graph, s *Service, e *Event) {
+		s.ended(g, e)
+		g.act(Action{Kind: ArmDelay, Service: s.index, After: g.backoff(s)})
+	}}
+	retry  = &deed{"count the restart", func(_ *Graph, s *Service, _ *Event) { s.restarts++ }}
+	disarm = &deed{"disarm the delay", func(g *Graph, s *Service, _ *Event) {
+		g.act(Action{Kind: Disarm, Service: s.index})
+	}}
+	restartNow = &deed{"disarm the delay, forget earlier failures", func(g *Graph, s *Service, _ *Event) {
+		g.act(Action{Kind: Disarm, Service: s.index})
+		s.forget()
+	}}
+	fail = &deed{"give up", func(g *Graph, s *Service, e *Event) {
+		s.failure = s.describeFailure(g.now, e)
+		s.ended(g, e)
+	}}
+	end     = &deed{"note the exit", func(g *Graph, s *Service, e *Event) { s.ended(g, e) }}
+	endStop = &deed{"note the exit, disarm the stop timer", func(g *Graph, s *Service, e *Event) {
+		g.act(Action{Kind: Disarm, Service: s.index})
+		s.ended(g, e)
+		if s.again {
+			s.again = false
+			s.forget()
+		}
+	}}
+)
+
+var table = [...]row{
+	{Down, Start, nil, Waiting, begin},
+	{Down, Restart, nil, Waiting, begin},
+
+	{Waiting, Unblocked, nil, Starting, spawn},
+	{Waiting, Stop, nil, Down, nil},
+
+	{Starting, Spawned, isPlain, Ready, took},
+	{Starting, Spawned, nil, Starting, probe},
+	{Starting, NotSpawned, isFinal, Failed, fail},
+	{Starting, NotSpawned, isLimit, Failed, fail},
+	{Starting, NotSpawned, nil, Backoff, delay},
+	{Starting, BecameReady, isDaemon, Ready, nil},
+	{Starting, Exited, isOver, Completed, end},
+	{Starting, Exited, isFinal, Failed, fail},
+	{Starting, Exited, isLimit, Failed, fail},
+	{Starting, Exited, nil, Backoff, delay},
+	{Starting, Stop, nil, Stopping, signal},
+	{Starting, Restart, nil, Stopping, signalAgain},
+
+	{Ready, Exited, isOver, Completed, end},
+	{Ready, Exited, isFinal, Failed, fail},
+	{Ready, Exited, isLimit, Failed, fail},
+	{Ready, Exited, nil, Backoff, delay},
+	{Ready, Stop, nil, Stopping, signal},
+	{Ready, Restart, nil, Stopping, signalAgain},
+
+	{Stopping, Exited, isAgain, Waiting, endStop},
+	{Stopping, Exited, nil, Down, endStop},
+	{Stopping, TimedOut, nil, Stopping, kill},
+	{Stopping, Start, nil, Stopping, again},
+	{Stopping, Restart, nil, Stopping, again},
+	{Stopping, Stop, nil, Stopping, notAgain},
+
+	{Backoff, DelayOver, nil, Waiting, retry},
+	{Backoff, Start, nil, Waiting, restartNow},
+	{Backoff, Restart, nil, Waiting, restartNow},
+	{Backoff, Stop, nil, Down, disarm},
+
+	{Failed, Clear, nil, Down, begin},
+	{Failed, Start, nil, Waiting, begin},
+	{Failed, Restart, nil, Waiting, begin},
+	{Failed, Stop, nil, Down, nil},
+
+	{Completed, Start, nil, Waiting, begin},
+	{Completed, Restart, nil, Waiting, begin},
+	{Completed, Stop, nil, Down, nil},
+}
+
+// Transition is a row of the table, for people.
+type Transition struct {
+	From, To          State
+	Event             Kind
+	Condition, Action string // "" for none
+}
+
+// Transitions lists the table in its order: of the rows with the same From
+// and Event the first whose condition holds counts.
+func Transitions() []Transition {
+	list := make([]Transition, len(table))
+	for i, r := range table {
+		list[i] = Transition{From: r.from, To: r.next, Event: r.on}
+		if r.guard != nil {
+			list[i].Condition = r.guard.name
+		}
+		if r.do != nil {
+			list[i].Action = r.do.name
+		}
+	}
+	return list
+}
+
+// Table prints the transitions as text in columns.
+func Table(w io.Writer) error {
+	if _, err := fmt.Fprintf(w, "%-10s %-12s %-30s %-10s %s\n", "STATE", "EVENT", "IF", "NEXT", "DOES"); err != nil {
+		return err
+	}
+	for _, t := range Transitions() {
+		dash := func(s string) string {
+			if s == "" {
+				return "-"
+			}
+			return s
+		}
+		if _, err := fmt.Fprintf(w, "%-10s %-12s %-30s %-10s %s\n", t.From, t.Event, dash(t.Condition), t.To, dash(t.Action)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

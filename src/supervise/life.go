@@ -1,0 +1,226 @@
+package supervise
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"jails/src/control"
+	"jails/src/exit"
+	"jails/src/secmodel"
+)
+
+// crashed follows the death of jail-init: the rest of the jail is killed, and
+// unless it is to stop anyway, started afresh.
+func (s *supervisor) crashed() {
+	if s.ending {
+		return
+	}
+	why := s.last
+	s.last = ""
+	if s.state == stopping {
+		s.finish(nil)
+		return
+	}
+	if !s.entered && !s.adopted && s.restarts == 0 {
+		s.finish(&exit.Error{Code: exit.System, Msg: fmt.Sprintf("jail %s: %s", s.name, why)})
+		return
+	}
+	if s.loop.Now()-s.begun >= healthyAfter {
+		s.deaths = 0
+	}
+	s.deaths++
+	if s.deaths > restartLimit {
+		s.finish(&exit.Error{Code: exit.Software, Msg: fmt.Sprintf("jail %s: jail-init died %d times in a row: %s", s.name, s.deaths, why)})
+		return
+	}
+	s.restarts++
+	s.enterState(restarting)
+	s.note("%s; killing what is left of the jail, to start it afresh", why)
+	s.notice.progress(why + "; starting the jail afresh")
+	var id secmodel.ID
+	s.work(func() error {
+		var err error
+		id, err = recreate(s.kernel, s.name, s.id)
+		return err
+	}, func(err error) {
+		s.log.Finish()
+		switch {
+		case s.state == stopping:
+			if err == nil {
+				s.id = id
+			}
+			s.finish(nil)
+		case errors.Is(err, errKilled):
+			s.note("someone has killed the jail")
+			s.finish(nil)
+		case err != nil:
+			s.finish(fmt.Errorf("jail %s could not be created anew after %s: %w", s.name, why, err))
+		default:
+			s.id = id
+			s.restart = s.loop.After(s.backoff(), s.launch)
+		}
+	})
+}
+
+func (s *supervisor) backoff() time.Duration {
+	if s.deaths <= 1 {
+		return 0
+	}
+	return min(restartDelay<<(s.deaths-2), restartMost)
+}
+
+var errKilled = errors.New("the jail is gone or being killed")
+
+// recreate replaces a jail by a new one of the same name, root and
+// configuration, with no process left of the old one.
+func recreate(k Kernel, name string, id secmodel.ID) (secmodel.ID, error) {
+	j, err := k.Lookup(id.String())
+	if errors.Is(err, secmodel.ErrNoJail) || err == nil && j.State == secmodel.Dying {
+		return 0, errKilled
+	}
+	if err != nil {
+		return 0, err
+	}
+	all, err := k.Ports()
+	if err != nil {
+		return 0, err
+	}
+	config := j.Config
+	config.Ports = nil
+	for _, p := range all {
+		if p.Jail == id {
+			config.Ports = append(config.Ports, p.Port)
+		}
+	}
+	if err := remove(k, id); err != nil {
+		return 0, err
+	}
+	return k.Create(name, j.Root, config)
+}
+
+// remove kills a jail and destroys it. A jail that is gone is as good.
+func remove(k Kernel, id secmodel.ID) error {
+	err := k.Kill(id, int(unix.SIGKILL))
+	if err == nil || errors.Is(err, secmodel.ErrDying) {
+		err = k.Wait(context.Background(), id)
+	}
+	if err == nil {
+		err = k.Destroy(id)
+	}
+	if errors.Is(err, secmodel.ErrNoJail) {
+		return nil
+	}
+	return err
+}
+
+// stop begins the orderly stop.
+func (s *supervisor) stop(timeout time.Duration, why string) {
+	if s.ending {
+		return
+	}
+	if s.state != stopping {
+		s.note("stopping the jail: %s", why)
+		s.enterState(stopping)
+	} else if timeout == 0 {
+		return
+	}
+	if s.init == nil {
+		if s.restart.Armed() {
+			s.restart.Stop()
+			s.finish(nil)
+		}
+		return // the work in progress sees that it is to stop
+	}
+	s.init.Send(&control.Message{ID: stopID, Op: control.OpStop, Timeout: timeout})
+	// Should jail-init not do it, the kernel will.
+	wait := stopGrace
+	for i := range s.setup.Services {
+		if timeout > 0 {
+			wait += timeout
+		} else {
+			wait += s.setup.Services[i].StopTimeout
+		}
+	}
+	s.deadline.Stop()
+	s.deadline = s.loop.After(wait, func() {
+		s.note("jail-init has not stopped its services after %s; killing the jail", wait)
+		s.finish(nil)
+	})
+}
+
+// finish kills and destroys what there is, and ends the supervisor with err.
+func (s *supervisor) finish(err error) {
+	if s.ending {
+		return
+	}
+	s.ending = true
+	s.enterState(stopping)
+	s.deadline.Stop()
+	s.restart.Stop()
+	if err != nil {
+		s.note("%v", err)
+	}
+	s.progress("killing the jail's last processes")
+	id := s.id
+	s.work(func() error { return remove(s.kernel, id) }, func(removed error) {
+		if s.init != nil {
+			s.init.Close()
+			s.init = nil
+		}
+		s.log.Finish()
+		if removed != nil {
+			removed = fmt.Errorf("jail %s could not be destroyed: %w", s.name, removed)
+			s.note("%v", removed)
+		} else {
+			s.note("the jail is destroyed")
+		}
+		s.end(errors.Join(err, removed))
+	})
+}
+
+// end gives back all files and answers those who waited.
+func (s *supervisor) end(err error) {
+	s.err = err
+	for _, path := range []string{
+		s.layout.ControlSocket(s.name), Socket(s.layout, s.name), filepath.Join(s.layout.Run(s.name), idName),
+	} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			s.note("%v", err)
+		}
+	}
+	s.loop.Forget(s.socket)
+	unix.Close(s.socket)
+	s.loop.Stop()
+}
+
+// startInit starts the process jail-init with its descriptors in place.
+func startInit(name string, supervisor, listener int) (pid int, err error) {
+	file, err := command()
+	if err != nil {
+		return 0, err
+	}
+	null, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer unix.Close(null)
+	var fds [2]int
+	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+		return 0, err
+	}
+	defer unix.Close(fds[0])
+	defer unix.Close(fds[1])
+	files := []int{null, fds[1], fds[1], supervisor, listener, fds[0]}
+	attr := &syscall.ProcAttr{Dir: "/", Env: cleanEnvironment(), Sys: &syscall.SysProcAttr{Setsid: true}}
+	for _, fd := range files {
+		attr.Files = append(attr.Files, uintptr(fd))
+	}
+	return syscall.ForkExec(file, []string{"jail-init", name}, attr)
+}

@@ -1,0 +1,122 @@
+package supervise
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"jails/src/control"
+	"jails/src/jail"
+)
+
+// Files in the jail's run directory, beside the control socket and the lock.
+const (
+	socketName = "supervisor.sock"
+	idName     = "id" // the kernel's id of the jail that jail-init was put into
+)
+
+// Socket is where the supervisor of a jail answers.
+func Socket(l jail.Layout, name string) string { return filepath.Join(l.Run(name), socketName) }
+
+// LockedError says that a jail has a supervisor already.
+type LockedError struct {
+	Jail string
+	PID  int // 0 if it is not known
+}
+
+func (e *LockedError) Error() string {
+	if e.PID == 0 {
+		return fmt.Sprintf("jail %s has a supervisor already", e.Jail)
+	}
+	return fmt.Sprintf("jail %s has a supervisor already, process %d", e.Jail, e.PID)
+}
+
+// lock is held by the one supervisor of a jail for as long as it lives: the
+// kernel lets go of it however the process ends.
+type lock struct {
+	file *os.File
+	path string
+}
+
+func lockSupervisor(l jail.Layout, name string) (*lock, error) {
+	if err := os.MkdirAll(l.Run(name), 0o700); err != nil {
+		return nil, err
+	}
+	path := l.SupervisorLock(name)
+	for {
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		if err := flock(f, unix.LOCK_EX|unix.LOCK_NB); err != nil {
+			defer f.Close()
+			if errors.Is(err, unix.EWOULDBLOCK) {
+				return nil, &LockedError{name, readPID(f)}
+			}
+			return nil, fmt.Errorf("lock %s: %w", path, err)
+		}
+		// One who ended may have removed the file in between.
+		if !isAt(f, path) {
+			f.Close()
+			continue
+		}
+		err = f.Truncate(0)
+		if err == nil {
+			_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+		}
+		if err != nil {
+			f.Close()
+			return nil, err
+		}
+		return &lock{f, path}, nil
+	}
+}
+
+func flock(f *os.File, how int) error {
+	for {
+		if err := unix.Flock(int(f.Fd()), how); err != unix.EINTR {
+			return err
+		}
+	}
+}
+
+func isAt(f *os.File, path string) bool {
+	mine, err1 := f.Stat()
+	there, err2 := os.Stat(path)
+	return err1 == nil && err2 == nil && os.SameFile(mine, there)
+}
+
+func readPID(f *os.File) int {
+	var b [16]byte
+	n, _ := f.ReadAt(b[:], 0)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b[:n])))
+	if err != nil || pid < 0 {
+		return 0
+	}
+	return pid
+}
+
+// release removes the lock's file, and the run directory if nothing else is
+// in it.
+func (k *lock) release() error {
+	err := os.Remove(k.path)
+	// Others may keep files there.
+	_ = os.Remove(filepath.Dir(k.path))
+	return errors.Join(err, k.file.Close())
+}
+
+// Running says whether the jail has a supervisor. It asks its socket, not the
+// lock: to try that could keep a supervisor from starting.
+func Running(name string) bool {
+	fd, err := control.Connect(Socket(jail.Paths(), name))
+	if err != nil {
+		return false
+	}
+	unix.Close(fd)
+	return true
+}

@@ -1,0 +1,100 @@
+package supervise
+
+import (
+	"fmt"
+
+	"jails/src/event"
+	"jails/src/jail"
+	"jails/src/jailinit"
+	"jails/src/logs"
+	"jails/src/service"
+)
+
+// setup is what jail-init is told of a valid definition.
+func setup(def *jail.Definition) (*jailinit.Setup, error) {
+	s := &jailinit.Setup{Jail: def.Name}
+	_, s.Files = def.Limits["files"]
+	for i := range def.Services {
+		v, err := convert(&def.Services[i])
+		if err != nil {
+			return nil, fmt.Errorf("service %s: %w", def.Services[i].Name, err)
+		}
+		s.Services = append(s.Services, v)
+	}
+	specs := make([]service.Spec, len(s.Services))
+	for i := range s.Services {
+		specs[i] = s.Services[i].Spec
+	}
+	_, err := service.New(specs, func() float64 { return 0 })
+	return s, err
+}
+
+func convert(d *jail.Service) (jailinit.Service, error) {
+	s := jailinit.Service{
+		Command: d.Command, User: d.User, Group: d.Group,
+		Directory: d.Directory, Environment: d.Environment,
+		Spec: service.Spec{
+			Name: d.Name, Oneshot: d.Type == "oneshot",
+			Delay: d.Delay.Duration, MaxDelay: d.MaxDelay.Duration, Healthy: d.Healthy.Duration,
+			Limit: d.Limit, Interval: d.Interval.Duration,
+			StopTimeout: d.Stop.Timeout.Duration,
+		},
+	}
+	switch d.Restart {
+	case "on-failure":
+		s.Restart = service.OnFailure
+	case "never":
+		s.Restart = service.Never
+	}
+	for _, a := range d.After {
+		on, state, err := jail.ParseAfter(a)
+		if err != nil {
+			return s, err
+		}
+		until := service.UntilReady
+		switch state {
+		case "started":
+			until = service.UntilStarted
+		case "completed":
+			until = service.UntilCompleted
+		}
+		s.After = append(s.After, service.Dependency{Service: on, Until: until})
+	}
+	var err error
+	if s.Umask, err = jail.ParseUmask(d.Umask); err != nil {
+		return s, err
+	}
+	probe, err := jail.ParseReady(d.Ready)
+	if err != nil {
+		return s, err
+	}
+	s.Ready = jailinit.Readiness{FD: probe.FD, Addr: probe.Addr, Path: probe.Path}
+	s.Probed = s.Ready != jailinit.Readiness{}
+	signal, err := jail.ParseSignal(d.Stop.Signal)
+	if err != nil {
+		return s, err
+	}
+	s.StopSignal = int(signal)
+	return s, nil
+}
+
+// writer makes what the definition says of the log.
+func writer(loop *event.Loop, dir string, l *jail.Log) (*logs.Writer, error) {
+	keep, size, err := jail.ParseKeep(l.Keep)
+	if err != nil {
+		return nil, err
+	}
+	var syslog *logs.Syslog
+	if s := l.Syslog; s != nil {
+		out, err := logs.Priority(s.Facility, s.Out)
+		if err != nil {
+			return nil, err
+		}
+		errs, err := logs.Priority(s.Facility, s.Err)
+		if err != nil {
+			return nil, err
+		}
+		syslog = logs.NewSyslog(out, errs, s.Tag)
+	}
+	return logs.NewWriter(loop, &logs.File{Dir: dir, Keep: keep, Size: int64(size)}, syslog, l.Full == "drop"), nil
+}

@@ -1,0 +1,226 @@
+// Package supervise is the host's side of one running jail: the process
+// jailctl supervise NAME.
+//
+// The supervisor holds a lock, so that a jail has one only. It starts
+// jail-init, which enters the jail and runs the services; it reads what they
+// write, and keeps it (package logs). It waits for events only.
+//
+// It owns the life of the kernel's jail from the moment it takes it on:
+//
+//   - The jail of that name must exist in the kernel; whoever created it also
+//     prepared its root directory.
+//   - At an orderly stop the services are stopped in order, then the jail is
+//     killed, so that no process remains, and destroyed. The order to stop may
+//     come through the supervisor's socket (Stop), as TERM or INT to the
+//     supervisor, or as TERM to jail-init.
+//   - When jail-init dies without that, whatever is left of the jail is killed,
+//     the jail is destroyed, and created anew with the same name, root and
+//     configuration, as the kernel had it last; then jail-init is started
+//     again, at first at once, then with a growing delay. When that has failed
+//     too often in a row, the jail is destroyed and the supervisor ends.
+//   - When someone else kills or destroys the jail, the supervisor cleans up
+//     and ends.
+//   - When the supervisor dies, nothing happens to the services: their output
+//     waits in the pipes. The next supervisor finds jail-init by its control
+//     socket, and goes on reading.
+package supervise
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"jails/src/control"
+	"jails/src/exit"
+	"jails/src/jail"
+)
+
+// ErrNotRunning says that neither a supervisor nor a jail-init runs.
+var ErrNotRunning = control.ErrNotRunning
+
+// ServiceError says that the jail runs, but not all of its services do.
+type ServiceError struct {
+	Jail   string
+	Reason string // "smtpd failed: exited 1, the last of 5 starts in 10s"
+}
+
+func (e *ServiceError) Error() string { return e.Reason }
+
+// ExitCode makes it an exit.Coder.
+func (e *ServiceError) ExitCode() int { return exit.Temporary }
+
+// StepError says what Start or Stop was waiting for when its time was over.
+type StepError struct {
+	Jail string
+	Step string // "httpd is starting: is not ready yet"
+	Err  error  // the context's
+}
+
+func (e *StepError) Error() string {
+	return fmt.Sprintf("jail %s: time is over; %s", e.Jail, e.Step)
+}
+
+func (e *StepError) Unwrap() error { return e.Err }
+
+// ExitCode makes it an exit.Coder.
+func (e *StepError) ExitCode() int { return exit.Temporary }
+
+// notifyVar carries the number of the descriptor to tell the starter
+// through.
+const notifyVar = "JAILS_NOTIFY_FD"
+
+// notifyFD is that descriptor.
+const notifyFD = 3
+
+// command is what a supervisor is started as; tests have another.
+var command = func() (string, error) { return os.Executable() }
+
+// Start starts a supervisor for a jail that exists in the kernel, in a
+// session of its own, and returns when its services are ready or completed:
+// nil, or a *ServiceError when the jail runs but a service failed. After any
+// other error there is no supervisor, and no such jail in the kernel any
+// more; except after ctx's own end, which gives a *StepError and leaves all
+// as it is. definition is the path of the jail's file; progress, which may
+// be nil, hears of each step.
+//
+// A jail whose supervisor was killed is adopted.
+func Start(ctx context.Context, name, definition string, progress func(string)) error {
+	if progress == nil {
+		progress = func(string) {}
+	}
+	r, err := spawn(name, definition)
+	if err != nil {
+		return fmt.Errorf("start the supervisor of jail %s: %w", name, err)
+	}
+	defer r.Close()
+	stop := context.AfterFunc(ctx, func() { r.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	step := "the supervisor is starting"
+	lines := bufio.NewReader(r)
+	for {
+		line, err := lines.ReadString('\n')
+		if ctx.Err() != nil {
+			return &StepError{name, step, ctx.Err()}
+		}
+		if err == io.EOF {
+			return fmt.Errorf("jail %s: the supervisor ended without a word; see %s", name, jail.Paths().Current(name))
+		}
+		if err != nil {
+			return err
+		}
+		verb, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		switch verb {
+		case "progress":
+			step = rest
+			progress(rest)
+		case "ready":
+			return nil
+		case "failed":
+			return &ServiceError{name, rest}
+		case "error":
+			code, text, _ := strings.Cut(rest, " ")
+			n, err := strconv.Atoi(code)
+			if err != nil {
+				n = exit.Software
+			}
+			return &exit.Error{Code: n, Msg: text}
+		}
+	}
+}
+
+// spawn starts the supervisor, detached, and gives the pipe it tells through.
+func spawn(name, definition string) (*os.File, error) {
+	file, err := command()
+	if err != nil {
+		return nil, err
+	}
+	if definition, err = filepath.Abs(definition); err != nil {
+		return nil, err
+	}
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer null.Close()
+	var fds [2]int
+	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+		return nil, err
+	}
+	defer unix.Close(fds[1])
+	files := []uintptr{null.Fd(), null.Fd(), null.Fd(), notifyFD: uintptr(fds[1])}
+	args := []string{"jailctl", "supervise", name}
+	if definition != jail.Paths().Definition(name) {
+		args = append(args[:2], "-f", definition, name)
+	}
+	_, err = syscall.ForkExec(file, args, &syscall.ProcAttr{
+		Dir: "/", Env: append(cleanEnvironment(), notifyVar+"="+strconv.Itoa(notifyFD)), Files: files,
+		Sys: &syscall.SysProcAttr{Setsid: true},
+	})
+	if err == nil {
+		err = unix.SetNonblock(fds[0], true)
+	}
+	if err != nil {
+		unix.Close(fds[0])
+		return nil, err
+	}
+	return os.NewFile(uintptr(fds[0]), "supervisor"), nil
+}
+
+// cleanEnvironment is what a supervisor and jail-init need of ours.
+func cleanEnvironment() []string {
+	env := []string{"PATH=/sbin:/usr/sbin:/bin:/usr/bin"}
+	for _, name := range []string{"JAILS_PREFIX", "HOSTKERN_SOCKET"} {
+		if v, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+v)
+		}
+	}
+	return env
+}
+
+// Stop stops a jail: its services in order, then whatever is left, and
+// returns when the jail is destroyed and its supervisor gone. timeout, if it
+// is not 0, stands in place of the services' own. A jail whose supervisor was
+// killed is adopted first. When ctx ends first, a *StepError names the step
+// that was waited for; the stop goes on.
+func Stop(ctx context.Context, name string, timeout time.Duration) error {
+	layout := jail.Paths()
+	step := "the supervisor was asked to stop"
+	for adopted := false; ; adopted = true {
+		c, err := control.Dial(ctx, Socket(layout, name))
+		if err == nil {
+			err = c.Stop(ctx, timeout, func(s string) { step = s })
+			c.Close()
+			switch {
+			case err == nil:
+				return nil
+			case ctx.Err() != nil:
+				return &StepError{name, step, ctx.Err()}
+			case !errors.Is(err, io.ErrUnexpectedEOF) || adopted:
+				return fmt.Errorf("stop jail %s: %w", name, err)
+			}
+			// It died in the midst of it: another one is to finish.
+		} else if !errors.Is(err, ErrNotRunning) || adopted {
+			return fmt.Errorf("stop jail %s: %w", name, err)
+		}
+		fd, err := control.Connect(layout.ControlSocket(name))
+		if err != nil {
+			return fmt.Errorf("jail %s: %w", name, ErrNotRunning)
+		}
+		unix.Close(fd)
+		err = Start(ctx, name, layout.Definition(name), nil)
+		var failed *ServiceError
+		if err != nil && !errors.As(err, &failed) {
+			return err
+		}
+	}
+}

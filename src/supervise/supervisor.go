@@ -1,0 +1,428 @@
+package supervise
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"jails/src/control"
+	"jails/src/event"
+	"jails/src/exit"
+	"jails/src/jail"
+	"jails/src/jailinit"
+	"jails/src/logs"
+	"jails/src/secmodel"
+)
+
+// Kernel is what a supervisor needs of secmodel.Client.
+type Kernel interface {
+	Lookup(nameOrID string) (secmodel.Jail, error)
+	Ports() ([]secmodel.PortOwner, error)
+	Create(name, root string, c secmodel.Config) (secmodel.ID, error)
+	Kill(id secmodel.ID, signal int) error
+	Wait(ctx context.Context, id secmodel.ID) error
+	Destroy(id secmodel.ID) error
+}
+
+// ownName stands on the supervisor's own lines in the log.
+const ownName = "supervisor"
+
+// Limits on starting jail-init again.
+const (
+	restartDelay = 200 * time.Millisecond // doubles; the first restart has none
+	restartMost  = 10 * time.Second
+	restartLimit = 5           // deaths in a row
+	healthyAfter = time.Minute // a run that ends the row
+	stopGrace    = 10 * time.Second
+)
+
+type state string
+
+const (
+	starting   state = "starting"
+	running    state = "running"
+	restarting state = "restarting"
+	stopping   state = "stopping"
+)
+
+// supervisor belongs to its loop's goroutine; what may wait runs beside it,
+// through work.
+type supervisor struct {
+	name    string
+	layout  jail.Layout
+	setup   *jailinit.Setup
+	kernel  Kernel
+	loop    *event.Loop
+	log     *logs.Writer
+	notice  notice
+	socket  int // listening
+	peers   map[*control.Peer]struct{}
+	askers  []asker // of the stop
+	restart *event.Timer
+
+	state    state
+	since    time.Time
+	id       secmodel.ID
+	init     *control.Peer // nil without a connection to jail-init
+	child    int           // jail-init's process, when it is ours
+	adopted  bool          // it is not
+	entered  bool          // it is in the jail
+	begun    time.Duration // when jail-init was started
+	deaths   int           // in a row
+	restarts int
+	settled  bool
+	failure  string // what failed at the start, or ""
+	last     string // how jail-init ended, or what it said last
+	gone     bool   // jail-init has stopped in order
+	deadline *event.Timer
+	ending   bool  // the end has begun
+	err      error // what Run returns
+}
+
+type asker struct {
+	peer *control.Peer
+	id   uint32
+}
+
+// Run supervises a jail until it is stopped. definition is the path of its
+// file, "" being the usual one. log hears of what goes wrong before the jail's
+// own log is open.
+func Run(name, definition string, kernel Kernel) error {
+	notice := notice{fd: inheritedNotice()}
+	err := run(name, definition, kernel, &notice)
+	if err != nil {
+		notice.fail(exit.Code(err), err.Error())
+	}
+	notice.close()
+	return err
+}
+
+// inheritedNotice is the descriptor that Start passed on, or -1.
+func inheritedNotice() int {
+	v := os.Getenv(notifyVar)
+	os.Unsetenv(notifyVar)
+	fd, err := strconv.Atoi(v)
+	if err != nil || fd < 3 {
+		return -1
+	}
+	unix.CloseOnExec(fd)
+	return fd
+}
+
+func run(name, definition string, kernel Kernel, notice *notice) error {
+	runtime.GOMAXPROCS(1)
+	debug.SetGCPercent(20)
+	layout := jail.Paths()
+	if err := jail.CheckName(name); err != nil {
+		return &exit.Error{Code: exit.Usage, Err: err}
+	}
+	if definition == "" {
+		definition = layout.Definition(name)
+	}
+	def, err := layout.LoadFile(definition)
+	if err != nil {
+		return err
+	}
+	def.Name = name
+	s := &supervisor{
+		name: name, layout: layout, kernel: kernel, notice: *notice, state: starting, since: time.Now(),
+		peers: make(map[*control.Peer]struct{}), socket: -1,
+	}
+	defer func() { *notice = s.notice }()
+	if s.setup, err = setup(def); err != nil {
+		return &exit.Error{Code: exit.Config, Msg: definition, Err: err}
+	}
+	k, err := lockSupervisor(layout, name)
+	if err != nil {
+		return err
+	}
+	released := false
+	defer func() {
+		if !released {
+			k.release()
+		}
+	}()
+	j, err := kernel.Lookup(name)
+	if errors.Is(err, secmodel.ErrNoJail) {
+		return exit.With(err, exit.NoInput, "jailmgr start "+name)
+	}
+	if err != nil {
+		return err
+	}
+	s.id = j.ID
+	if s.loop, err = event.New(); err != nil {
+		return err
+	}
+	defer s.loop.Close()
+	if s.log, err = writer(s.loop, layout.Log(name), &def.Log); err != nil {
+		return err
+	}
+	if err = s.begin(j); err == nil {
+		err = s.loop.Run()
+	}
+	if err == nil {
+		err = s.err
+	}
+	// Those who wait for the stop may want to start the jail again at once.
+	released = true
+	err = errors.Join(err, s.log.Close(), k.release())
+	s.answer(err)
+	return err
+}
+
+func (s *supervisor) begin(j secmodel.Jail) error {
+	var err error
+	if s.socket, err = control.Listen(Socket(s.layout, s.name)); err != nil {
+		return err
+	}
+	if err := s.loop.Watch(s.socket, event.Readable, func(event.Mode) { s.accept() }); err != nil {
+		return err
+	}
+	s.loop.Children(s.reaped)
+	s.loop.Signals(func(g unix.Signal) { s.stop(0, "told to by "+unix.SignalName(g)) }, unix.SIGTERM, unix.SIGINT)
+	s.loop.Signals(func(unix.Signal) {}, unix.SIGHUP) // a terminal that goes away is no reason to stop
+
+	fd, err := control.Connect(s.layout.ControlSocket(s.name))
+	if err == nil {
+		return s.adopt(fd)
+	}
+	mine := s.recordedID() == j.ID
+	if j.Init != 0 && !mine {
+		return &exit.Error{Code: exit.Temporary, Hint: "jailctl destroy -k " + s.name,
+			Msg: fmt.Sprintf("jail %s has an init process, %d, that can not be reached at %s", s.name, j.Init, s.layout.ControlSocket(s.name))}
+	}
+	if mine && (j.Processes > 0 || j.State == secmodel.Dying) {
+		s.last = "found without its jail-init"
+		s.crashed()
+		return nil
+	}
+	s.launch()
+	return nil
+}
+
+// recordedID is which jail the last jail-init was put into.
+func (s *supervisor) recordedID() secmodel.ID {
+	b, err := os.ReadFile(filepath.Join(s.layout.Run(s.name), idName))
+	if err != nil {
+		return 0
+	}
+	n, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 32)
+	if err != nil {
+		return 0
+	}
+	return secmodel.ID(n)
+}
+
+// work does what may wait in a goroutine, and then calls done in the loop.
+func (s *supervisor) work(f func() error, done func(error)) {
+	go func() {
+		err := f()
+		s.loop.Post(func() { done(err) })
+	}()
+}
+
+func (s *supervisor) note(format string, args ...any) {
+	s.log.Note(ownName, fmt.Sprintf(format, args...))
+}
+
+// enterState is the only way to another state.
+func (s *supervisor) enterState(st state) {
+	if s.state != st {
+		s.state, s.since = st, time.Now()
+	}
+}
+
+// launch starts jail-init for the jail s.id.
+func (s *supervisor) launch() {
+	s.entered, s.settled, s.adopted = false, false, false
+	s.begun = s.loop.Now()
+	if err := s.spawnInit(); err != nil {
+		s.last = "jail-init could not be started: " + err.Error()
+		s.crashed()
+	}
+}
+
+func (s *supervisor) spawnInit() error {
+	idFile := filepath.Join(s.layout.Run(s.name), idName)
+	if err := jail.WriteFile(idFile, []byte(s.id.String()+"\n"), 0o600, false); err != nil {
+		return err
+	}
+	listener, err := control.Listen(s.layout.ControlSocket(s.name))
+	if err != nil {
+		return err
+	}
+	defer unix.Close(listener)
+	pair, err := control.Pair()
+	if err != nil {
+		return err
+	}
+	defer unix.Close(pair[1])
+	s.setup.ID = uint32(s.id)
+	data, err := json.Marshal(s.setup)
+	if err != nil {
+		unix.Close(pair[0])
+		return err
+	}
+	if s.child, err = startInit(s.name, pair[1], listener); err != nil {
+		unix.Close(pair[0])
+		return err
+	}
+	if err := s.connect(pair[0]); err != nil {
+		return err
+	}
+	s.init.Send(&control.Message{Op: control.OpSetup, Setup: data})
+	return nil
+}
+
+// connect makes fd the connection to jail-init.
+func (s *supervisor) connect(fd int) error {
+	peer, err := control.NewPeer(s.loop, fd, control.PeerOptions{
+		Limit: control.MaxMessage, Descriptors: true,
+		Message: s.told,
+		Closed:  s.lost,
+	})
+	s.init = peer
+	return err
+}
+
+// adopt takes on a jail-init that another supervisor left.
+func (s *supervisor) adopt(fd int) error {
+	if err := s.connect(fd); err != nil {
+		return err
+	}
+	s.adopted, s.entered = true, true
+	s.begun = s.loop.Now()
+	s.init.Send(&control.Message{ID: adoptID, Op: control.OpAdopt})
+	s.note("took on the running jail")
+	return nil
+}
+
+// The requests to jail-init that are answered.
+const (
+	adoptID = 1
+	stopID  = 2
+)
+
+// told is what jail-init says.
+func (s *supervisor) told(m *control.Message, fds []int) {
+	switch m.Op {
+	case control.OpEntered:
+		s.entered = true
+		s.notice.progress("jail-init is in the jail")
+	case control.OpStreams:
+		for i, stream := range m.Streams {
+			if err := s.log.Add(stream.Service, stream.Name, fds[i]); err != nil {
+				s.note("the log of %s: %v", stream.Service, err)
+			}
+		}
+	case control.OpState:
+		if m.Service != nil {
+			s.serviceChanged(m.Service)
+		}
+	case control.OpSettled:
+		s.started(m.Error)
+	case control.OpProgress:
+		s.progress(m.Error)
+	case control.OpStopped:
+		s.gone = true
+	case control.OpError:
+		s.last = m.Error
+	case control.OpDone:
+		if m.ID == adoptID && m.Status != nil && m.Status.ID != uint32(s.id) {
+			s.last = fmt.Sprintf("its jail-init was put into jail %d, the kernel has jail %d", m.Status.ID, s.id)
+			s.init.Close()
+			s.lost(nil)
+		}
+	}
+}
+
+func (s *supervisor) serviceChanged(v *control.Service) {
+	switch v.State {
+	case "backoff", "failed", "completed", "down", "waiting":
+		s.log.Ended(v.Name)
+	}
+	text := v.Name + " is " + v.State
+	if v.Reason != "" {
+		text += ": " + v.Reason
+	}
+	s.notice.progress(text)
+}
+
+// started is the end of the start.
+func (s *supervisor) started(failure string) {
+	s.settled = true
+	s.failure = failure
+	if s.state != stopping {
+		s.enterState(running)
+	}
+	if failure == "" {
+		s.notice.ready()
+	} else {
+		s.notice.failed(failure)
+	}
+	debug.FreeOSMemory()
+}
+
+// lost is the end of the connection to jail-init.
+func (s *supervisor) lost(err error) {
+	s.init = nil
+	if s.last == "" && err != nil && err != io.EOF {
+		s.last = "jail-init: " + err.Error()
+	}
+	if s.child != 0 {
+		if !s.gone {
+			// If it lives on without us it is of no use; how it ended is
+			// for reaped to say.
+			_ = unix.Kill(s.child, unix.SIGKILL)
+		}
+		return
+	}
+	s.ended()
+}
+
+// reaped is told of jail-init's end when it was our child. What it said last
+// may still be in the connection.
+func (s *supervisor) reaped(pid int, status unix.WaitStatus) {
+	if pid != s.child {
+		return
+	}
+	s.child = 0
+	if s.last == "" {
+		s.last = describe(status)
+	}
+	if s.init == nil {
+		s.ended()
+	}
+}
+
+// ended follows when jail-init and the connection to it both are gone.
+func (s *supervisor) ended() {
+	switch {
+	case s.ending:
+	case s.gone:
+		s.finish(nil)
+	default:
+		if s.last == "" {
+			s.last = "jail-init died"
+		}
+		s.crashed()
+	}
+}
+
+func describe(w unix.WaitStatus) string {
+	if w.Signaled() {
+		return "jail-init was killed by " + unix.SignalName(w.Signal())
+	}
+	return fmt.Sprintf("jail-init exited %d", w.ExitStatus())
+}
