@@ -13,11 +13,11 @@ func (d *Definition) Config() (secmodel.Config, error) {
 		Allow: d.Allow, Deny: d.Deny, Strict: d.Strict, Processes: d.Processes,
 	}
 	var err error
-	if c.Level, err = ParseLevel(d.Level); err != nil {
+	if c.Level, err = secmodel.ParseLevel(d.Level); err != nil {
 		return c, err
 	}
 	for _, p := range d.Ports {
-		r, err := ParsePort(p)
+		r, err := secmodel.ParsePorts(p)
 		if err != nil {
 			return c, err
 		}
@@ -53,8 +53,5 @@ func CheckWords(file string, data []byte, def *Definition, known []secmodel.Word
 			}
 		}
 	}
-	if len(d.problems) == 0 {
-		return nil
-	}
-	return &Invalid{d.problems}
+	return d.invalid()
 }

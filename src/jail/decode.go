@@ -67,8 +67,8 @@ func Decode(file string, data []byte, s *Settings) (*Definition, error) {
 		d.defaults(def, s.Defaults)
 		d.validate(def)
 	}
-	if len(d.problems) > 0 {
-		return nil, &Invalid{d.problems}
+	if inv := d.invalid(); inv != nil {
+		return nil, inv
 	}
 	return def, nil
 }
@@ -101,8 +101,8 @@ func DecodeSettings(file string, data []byte) (*Settings, error) {
 		d.checkLevel("defaults.level", to.Level)
 		d.checkLog("defaults.log", &to.Log)
 	}
-	if len(d.problems) > 0 {
-		return nil, &Invalid{d.problems}
+	if inv := d.invalid(); inv != nil {
+		return nil, inv
 	}
 	return s, nil
 }
@@ -127,6 +127,9 @@ func (l Layout) Load(name string) (*Definition, error) {
 	}
 	return l.LoadFile(l.Definition(name))
 }
+
+// Load reads the definition at path, with the defaults of Paths.
+func Load(path string) (*Definition, error) { return Paths().LoadFile(path) }
 
 // LoadFile reads a definition that stands elsewhere than Load's.
 func (l Layout) LoadFile(path string) (*Definition, error) {

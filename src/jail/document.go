@@ -54,7 +54,6 @@ func parse(file string, data []byte, v any) *document {
 	if err := d.parser.Error(); err != nil || len(d.problems) == 0 {
 		d.decode(data, v)
 	}
-	sort.SliceStable(d.problems, func(i, j int) bool { return d.problems[i].Line < d.problems[j].Line })
 	return d
 }
 
@@ -74,6 +73,15 @@ func (d *document) decode(data []byte, v any) {
 	default:
 		d.add("", "%s", strings.TrimPrefix(err.Error(), "toml: "))
 	}
+}
+
+// invalid is all problems, in the file's order, or nil.
+func (d *document) invalid() *Invalid {
+	if len(d.problems) == 0 {
+		return nil
+	}
+	sort.SliceStable(d.problems, func(i, j int) bool { return d.problems[i].Line < d.problems[j].Line })
+	return &Invalid{d.problems}
 }
 
 // add reports a problem at a path, or at the nearest path above it that the

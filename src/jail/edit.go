@@ -14,8 +14,8 @@ import (
 func SetKey(file string, text []byte, key, value string) ([]byte, error) {
 	var raw rawDefinition
 	d := parse(file, text, &raw)
-	if len(d.problems) > 0 {
-		return nil, &Invalid{d.problems}
+	if inv := d.invalid(); inv != nil {
+		return nil, inv
 	}
 	if at, ok := d.at[key]; ok {
 		i := bytes.IndexByte(text[at.start:at.end], '=') // no key of ours is quoted

@@ -3,6 +3,8 @@ package jail
 import (
 	"errors"
 	"fmt"
+
+	"jails/src/nearest"
 )
 
 // NameLength is the longest name of a jail, a service, a base or a volume,
@@ -50,53 +52,9 @@ func nameBytes(name string) bool {
 	return true
 }
 
-// Nearest is the candidate most like the word, or "" if none is like it:
-// for "did you mean".
-func Nearest(word string, candidates []string) string {
-	best, distance := "", 1+len(word)/3
-	if distance > 3 {
-		distance = 3
-	}
-	for _, c := range candidates {
-		if d := edits(word, c); d <= distance && (best == "" || d < edits(word, best)) {
-			best = c
-		}
-	}
-	return best
-}
-
-// edits counts the insertions, deletions, changes and swaps of neighbours
-// that make b of a. Long words are never alike.
-func edits(a, b string) int {
-	const most = 64
-	if len(a) > most || len(b) > most {
-		return most
-	}
-	var rows [3][most + 1]int
-	two, one, cur := &rows[0], &rows[1], &rows[2]
-	for j := range len(b) + 1 {
-		one[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		cur[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			cur[j] = min(one[j]+1, cur[j-1]+1, one[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				cur[j] = min(cur[j], two[j-2]+1)
-			}
-		}
-		two, one, cur = one, cur, two
-	}
-	return one[len(b)]
-}
-
 // meant is "; did you mean …?", or nothing.
 func meant(word string, candidates []string) string {
-	if n := Nearest(word, candidates); n != "" {
+	if n := nearest.Of(word, candidates); n != "" {
 		return fmt.Sprintf("; did you mean %q?", n)
 	}
 	return ""

@@ -58,7 +58,7 @@ func (d *document) validate(def *Definition) {
 }
 
 func (d *document) checkLevel(path, level string) {
-	_, err := ParseLevel(level)
+	_, err := secmodel.ParseLevel(level)
 	d.check(path, err)
 }
 
@@ -94,14 +94,14 @@ func (d *document) ports(ports []string) {
 	var ranges []secmodel.PortRange
 	for i, p := range ports {
 		at := fmt.Sprintf("ports[%d]", i)
-		r, err := ParsePort(p)
+		r, err := secmodel.ParsePorts(p)
 		if err != nil {
 			d.add(at, "%v", err)
 			continue
 		}
 		for _, other := range ranges {
 			if overlap(r, other) {
-				d.add(at, "port %q overlaps %q", p, FormatPort(other))
+				d.add(at, "port %q overlaps \"%s\"", p, other)
 				break
 			}
 		}

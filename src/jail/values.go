@@ -139,76 +139,9 @@ func ParseKeep(s string) (files int, size uint64, err error) {
 	return files, size, nil
 }
 
-// ParsePort reads a reservation: "8080/tcp", "8000-8099/any", "53".
-func ParsePort(s string) (secmodel.PortRange, error) {
-	var r secmodel.PortRange
-	ports, protocol, has := strings.Cut(s, "/")
-	switch {
-	case !has || protocol == "any":
-		r.Protocol = secmodel.AnyProtocol
-	case protocol == "tcp":
-		r.Protocol = secmodel.TCP
-	case protocol == "udp":
-		r.Protocol = secmodel.UDP
-	default:
-		return r, fmt.Errorf("bad port %q: the protocol is tcp, udp or any%s", s, meant(protocol, []string{"tcp", "udp", "any"}))
-	}
-	first, last, isRange := strings.Cut(ports, "-")
-	if !isRange {
-		last = first
-	}
-	var err [2]error
-	r.First, err[0] = portNumber(first)
-	r.Last, err[1] = portNumber(last)
-	if err[0] != nil || err[1] != nil {
-		return r, fmt.Errorf("bad port %q: write as in \"8080/tcp\", \"8000-8099/any\", with 1 to 65535", s)
-	}
-	if r.First > r.Last {
-		return r, fmt.Errorf("bad port %q: the range runs backwards", s)
-	}
-	return r, nil
-}
-
-func portNumber(s string) (uint16, error) {
-	if s == "" || s[0] < '0' || s[0] > '9' {
-		return 0, strconv.ErrSyntax // no sign, as ParseUint has it
-	}
-	n, err := strconv.ParseUint(s, 10, 16)
-	if err == nil && n == 0 {
-		err = strconv.ErrRange
-	}
-	return uint16(n), err
-}
-
-// FormatPort is what ParsePort reads.
-func FormatPort(r secmodel.PortRange) string {
-	s := strconv.Itoa(int(r.First))
-	if r.Last != r.First {
-		s += "-" + strconv.Itoa(int(r.Last))
-	}
-	switch r.Protocol {
-	case secmodel.TCP:
-		return s + "/tcp"
-	case secmodel.UDP:
-		return s + "/udp"
-	}
-	return s
-}
-
 func overlap(a, b secmodel.PortRange) bool {
 	return (a.Protocol == b.Protocol || a.Protocol == secmodel.AnyProtocol || b.Protocol == secmodel.AnyProtocol) &&
 		a.First <= b.Last && b.First <= a.Last
-}
-
-// ParseLevel reads low, medium or high.
-func ParseLevel(s string) (secmodel.Level, error) {
-	levels := []string{"low", "medium", "high"}
-	for i, l := range levels {
-		if s == l {
-			return secmodel.Level(i), nil
-		}
-	}
-	return 0, fmt.Errorf("unknown level %q: it is low, medium or high%s", s, meant(s, levels))
 }
 
 // Probe is how a service says that it is ready.
@@ -241,7 +174,7 @@ func ParseReady(s string) (Probe, error) {
 				return p, fmt.Errorf("bad ready %q: write as in \"tcp:8080\", \"tcp:127.0.0.1:8080\"", s)
 			}
 		}
-		if _, err := portNumber(port); err != nil {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 			return p, fmt.Errorf("bad ready %q: the port is 1 to 65535, as in \"tcp:8080\"", s)
 		}
 		p.Addr = net.JoinHostPort(host, port)

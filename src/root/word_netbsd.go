@@ -1,0 +1,5 @@
+//go:build !386
+
+package root
+
+const is386 = 0

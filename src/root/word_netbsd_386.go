@@ -1,0 +1,3 @@
+package root
+
+const is386 = 1
