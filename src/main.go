@@ -11,6 +11,7 @@ import (
 
 	"jails/src/exit"
 	"jails/src/jailctl"
+	"jails/src/jailinit"
 )
 
 // commands is the table: a name, what it is for, and its program.
@@ -19,6 +20,7 @@ var commands = [...]struct {
 	main       func(args []string, stdin io.Reader, stdout, stderr io.Writer) int
 }{
 	{"jailctl", "the kernel's jails, one at a time", jailctl.Main},
+	{"jail-init", "a jail's first process; the supervisor starts it", jailinit.Main},
 }
 
 func main() { os.Exit(dispatch(os.Args, os.Stdin, os.Stdout, os.Stderr)) }

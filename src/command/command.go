@@ -35,6 +35,7 @@ func Run(app *cli.App, args []string, stdin io.Reader, stdout, stderr io.Writer)
 	app.Reader, app.Writer, app.ErrWriter = stdin, stdout, stderr
 	app.Version = Version()
 	app.EnableBashCompletion = true
+	app.HideHelpCommand = true // noVerb does its work
 	app.UseShortOptionHandling = true
 	app.OnUsageError = usageError
 	app.ExitErrHandler = func(*cli.Context, error) {} // codes are Report's
@@ -150,7 +151,13 @@ func dashed(flag string) string {
 // noVerb is the action of a command line without a verb that exists.
 func noVerb(c *cli.Context) error {
 	see := "see: " + c.App.Name + " --help"
-	if !c.Args().Present() {
+	switch c.Args().First() {
+	case "help":
+		if verb := c.Args().Get(1); verb != "" && c.App.Command(verb) != nil {
+			return cli.ShowCommandHelp(c, verb)
+		}
+		return cli.ShowAppHelp(c)
+	case "":
 		return &exit.Error{Code: exit.Usage, Msg: "what shall it do?", Hint: see}
 	}
 	var verbs []string

@@ -47,7 +47,7 @@ func create(c *cli.Context) error {
 	if err != nil {
 		return exit.With(err, exit.System, "")
 	}
-	return connected(func(c *cli.Context, k *secmodel.Client) error {
+	return connected(1, 1, func(c *cli.Context, k *secmodel.Client, _ []string) error {
 		id, err := k.Create(name, root, newConfig(ch))
 		if r, ok := errors.AsType[*secmodel.Refused](err); ok && r.Reason == secmodel.ReasonRoot {
 			err = fmt.Errorf("%s: %w", output.Text(root), err)

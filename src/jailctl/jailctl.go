@@ -36,28 +36,30 @@ func App() *cli.App {
 			psCommand(),
 			portsCommand(),
 			policyCommand(),
+			superviseCommand(),
 		},
 	}
 }
 
-// connected is the action of a verb that asks the kernel.
-func connected(run func(c *cli.Context, k *secmodel.Client) error) cli.ActionFunc {
+// connected is the action of a verb that asks the kernel, and takes at least
+// least and at most most arguments (-1: any number).
+func connected(least, most int, run func(c *cli.Context, k *secmodel.Client, args []string) error) cli.ActionFunc {
 	return func(c *cli.Context) error {
+		args, err := command.Args(c, least, most)
+		if err != nil {
+			return err
+		}
 		k, err := secmodel.Open()
 		if err != nil {
 			return err
 		}
-		return errors.Join(run(c, k), k.Close())
+		return errors.Join(run(c, k, args), k.Close())
 	}
 }
 
 // ofJail is the action of a verb about one jail, its only argument.
 func ofJail(run func(c *cli.Context, k *secmodel.Client, j *secmodel.Jail) error) cli.ActionFunc {
-	return connected(func(c *cli.Context, k *secmodel.Client) error {
-		args, err := command.Args(c, 1, 1)
-		if err != nil {
-			return err
-		}
+	return connected(1, 1, func(c *cli.Context, k *secmodel.Client, args []string) error {
 		j, err := k.Lookup(args[0])
 		if err != nil {
 			return err

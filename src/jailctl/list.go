@@ -15,14 +15,11 @@ func listCommand() *cli.Command {
 		Name:   "list",
 		Usage:  "list the jails",
 		Flags:  []cli.Flag{command.JSON()},
-		Action: connected(list),
+		Action: connected(0, 0, list),
 	}
 }
 
-func list(c *cli.Context, k *secmodel.Client) error {
-	if _, err := command.Args(c, 0, 0); err != nil {
-		return err
-	}
+func list(c *cli.Context, k *secmodel.Client, _ []string) error {
 	s, err := k.Jails()
 	if err != nil {
 		return err

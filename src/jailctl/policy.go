@@ -27,15 +27,11 @@ func policyCommand() *cli.Command {
 			command.JSON(),
 		},
 		BashComplete: completePolicy,
-		Action:       connected(policy),
+		Action:       connected(0, 1, policy),
 	}
 }
 
-func policy(c *cli.Context, k *secmodel.Client) error {
-	args, err := command.Args(c, 0, 1)
-	if err != nil {
-		return err
-	}
+func policy(c *cli.Context, k *secmodel.Client, args []string) error {
 	if c.Bool("words") {
 		if len(args) != 0 {
 			return usage(c, errors.New("--words goes with no argument"))

@@ -18,15 +18,11 @@ func portsCommand() *cli.Command {
 		ArgsUsage:    "[NAME|ID]...",
 		Flags:        []cli.Flag{command.JSON()},
 		BashComplete: completeJails,
-		Action:       connected(listPorts),
+		Action:       connected(0, -1, listPorts),
 	}
 }
 
-func listPorts(c *cli.Context, k *secmodel.Client) error {
-	args, err := command.Args(c, 0, -1)
-	if err != nil {
-		return err
-	}
+func listPorts(c *cli.Context, k *secmodel.Client, args []string) error {
 	s, err := k.Jails()
 	if err != nil {
 		return err

@@ -23,15 +23,11 @@ func psCommand() *cli.Command {
 			"<angle brackets> has ended, and its parent has not asked for its status.",
 		Flags:        []cli.Flag{command.JSON()},
 		BashComplete: completeJails,
-		Action:       connected(ps),
+		Action:       connected(0, -1, ps),
 	}
 }
 
-func ps(c *cli.Context, k *secmodel.Client) error {
-	args, err := command.Args(c, 0, -1)
-	if err != nil {
-		return err
-	}
+func ps(c *cli.Context, k *secmodel.Client, args []string) error {
 	s, err := k.Jails()
 	if err != nil {
 		return err

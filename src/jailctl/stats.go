@@ -26,37 +26,44 @@ func statsCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "print more columns"},
 			&cli.BoolFlag{Name: "prometheus", Aliases: []string{"P"}, Usage: "print all jails' metrics in Prometheus' text format"},
-			&cli.DurationFlag{Name: "watch", Aliases: []string{"w"}, Usage: "measure for `TIME`, as in 1s, and print the share of the processors used"},
+			&cli.DurationFlag{Name: "window", Aliases: []string{"w"}, Usage: "measure for `TIME`, as in 1s, and print the share of the processors used"},
 			command.JSON(),
 		},
 		BashComplete: completeJails,
-		Action:       connected(stats),
+		Action:       stats,
 	}
 }
 
-func stats(c *cli.Context, k *secmodel.Client) error {
-	most := -1
-	if c.Bool("prometheus") {
-		if c.Bool("json") || c.IsSet("watch") || c.Bool("verbose") {
-			return usage(c, errors.New("-P goes with no other option"))
-		}
-		most = 0
-	}
-	args, err := command.Args(c, 0, most)
-	if err != nil {
-		return err
-	}
-	interval := c.Duration("watch")
-	if interval < 0 || c.IsSet("watch") && interval < 10*time.Millisecond {
+func stats(c *cli.Context) error {
+	window := c.Duration("window")
+	if c.IsSet("window") && window < 10*time.Millisecond {
 		return usage(c, errors.New("-w: measure for 10ms at least"))
 	}
+	if !c.Bool("prometheus") {
+		return connected(0, -1, func(c *cli.Context, k *secmodel.Client, args []string) error {
+			return measureJails(c, k, args, window)
+		})(c)
+	}
+	if c.Bool("json") || c.Bool("verbose") || window > 0 {
+		return usage(c, errors.New("-P goes with no other option"))
+	}
+	return connected(0, 0, func(c *cli.Context, k *secmodel.Client, _ []string) error {
+		now, err := k.Jails()
+		if err != nil {
+			return err
+		}
+		return exit.With(metrics.WriteText(c.App.Writer, &now), exit.IO, "")
+	})(c)
+}
+
+func measureJails(c *cli.Context, k *secmodel.Client, args []string, window time.Duration) (err error) {
 	var before secmodel.Snapshot
-	if interval > 0 {
+	if window > 0 {
 		if before, err = k.Jails(); err != nil {
 			return err
 		}
 		select {
-		case <-time.After(interval):
+		case <-time.After(window):
 		case <-c.Context.Done():
 			return c.Context.Err()
 		}
@@ -65,9 +72,6 @@ func stats(c *cli.Context, k *secmodel.Client) error {
 	if err != nil {
 		return err
 	}
-	if c.Bool("prometheus") {
-		return exit.With(metrics.WriteText(c.App.Writer, &now), exit.IO, "")
-	}
 	jails, err := pick(now.Jails, args)
 	if err != nil {
 		return err
@@ -75,14 +79,14 @@ func stats(c *cli.Context, k *secmodel.Client) error {
 	measured := make([]measure, len(jails))
 	for i := range jails {
 		measured[i] = measure{j: &jails[i]}
-		if interval > 0 {
+		if window > 0 {
 			measured[i].since(&before, now.Uptime)
 		}
 	}
 	if c.Bool("json") {
 		return statsJSON(c, measured)
 	}
-	return statsTable(c, measured, interval > 0)
+	return statsTable(c, measured, window > 0)
 }
 
 // measure is a jail and the share of a processor that it used.

@@ -3,7 +3,6 @@ package jailctl
 import (
 	"github.com/urfave/cli/v2"
 
-	"jails/src/command"
 	"jails/src/secmodel"
 	"jails/src/supervise"
 )
@@ -21,11 +20,7 @@ func superviseCommand() *cli.Command {
 			&cli.StringFlag{Name: "definition", Aliases: []string{"f"}, Usage: "the jail's definition is `FILE`, not /etc/jails/NAME.toml", TakesFile: true},
 		},
 		BashComplete: completeJails,
-		Action: connected(func(c *cli.Context, k *secmodel.Client) error {
-			args, err := command.Args(c, 1, 1)
-			if err != nil {
-				return err
-			}
+		Action: connected(1, 1, func(c *cli.Context, k *secmodel.Client, args []string) error {
 			return supervise.Run(args[0], c.String("definition"), k)
 		}),
 	}
