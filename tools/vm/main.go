@@ -91,6 +91,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (int, err
 	return status, nil
 }
 
+// environment is that of the steps: nothing in the guest is of value, and
+// temporary files are on a real file system.
+var environment = []string{"CONFORMANCE_DISPOSABLE=1", "TMPDIR=/root"}
+
 // parse reads the command line.
 func parse(args []string, stderr io.Writer) (*options, error) {
 	o := new(options)
@@ -146,6 +150,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	}
 	for i := range o.steps {
 		o.steps[i].Timeout = o.timeout
+		o.steps[i].Env = environment
 	}
 	return o, nil
 }

@@ -124,7 +124,7 @@ func step(s plan.Step) (int, error) {
 	defer in.Close()
 	pid, err := syscall.ForkExec(s.Argv[0], s.Argv, &syscall.ProcAttr{
 		Dir:   "/",
-		Env:   append([]string{"PATH=/sbin:/bin:/tests", "HOME=/root", "TMPDIR=/tmp"}, s.Env...),
+		Env:   append([]string{"PATH=/sbin:/bin:/tests", "HOME=/root"}, s.Env...),
 		Files: []uintptr{in.Fd(), 1, 2},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	})
