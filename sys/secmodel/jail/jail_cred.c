@@ -1,0 +1,376 @@
+/*-
+ * Copyright (c) 2026 The Jails for NetBSD contributors.
+ * All rights reserved.
+ *
+ * Redistribution and use in source and binary forms, with or without
+ * modification, are permitted provided that the following conditions
+ * are met:
+ * 1. Redistributions of source code must retain the above copyright
+ *    notice, this list of conditions and the following disclaimer.
+ * 2. Redistributions in binary form must reproduce the above copyright
+ *    notice, this list of conditions and the following disclaimer in the
+ *    documentation and/or other materials provided with the distribution.
+ *
+ * THIS SOFTWARE IS PROVIDED BY THE AUTHORS AND CONTRIBUTORS ``AS IS'' AND
+ * ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED TO, THE
+ * IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR PURPOSE
+ * ARE DISCLAIMED.  IN NO EVENT SHALL THE AUTHORS OR CONTRIBUTORS BE LIABLE
+ * FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL, EXEMPLARY, OR CONSEQUENTIAL
+ * DAMAGES (INCLUDING, BUT NOT LIMITED TO, PROCUREMENT OF SUBSTITUTE GOODS
+ * OR SERVICES; LOSS OF USE, DATA, OR PROFITS; OR BUSINESS INTERRUPTION)
+ * HOWEVER CAUSED AND ON ANY THEORY OF LIABILITY, WHETHER IN CONTRACT, STRICT
+ * LIABILITY, OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY
+ * OUT OF THE USE OF THIS SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF
+ * SUCH DAMAGE.
+ */
+
+
+/*
+ * Which jail a credential belongs to.
+ *
+ * A hash table by the credential's address has a node for every jailed
+ * credential and for no other, so that a host credential costs the load of
+ * one counter, or of an empty bucket.  Specificdata would cost each of them
+ * an adaptive mutex, which some callers, holding spin locks, may not take.
+ *
+ * Readers take no lock.  Nodes are type-stable: once allocated they are
+ * reused, and freed only at unload.  A writer makes its bucket's sequence
+ * odd while it changes the chain, and a reader believes what it found, or
+ * missed, only if the sequence was even and stayed the same.
+ */
+
+#include <sys/cdefs.h>
+__KERNEL_RCSID(0, "$NetBSD$");
+
+#include <sys/param.h>
+#include <sys/systm.h>
+#include <sys/atomic.h>
+#include <sys/kauth.h>
+#include <sys/kmem.h>
+#include <sys/lwp.h>
+#include <sys/mutex.h>
+#include <sys/proc.h>
+
+#include <secmodel/jail/jail_impl.h>
+
+#define	CHUNK		64	/* nodes allocated together */
+#define	RESERVE		64	/* nodes kept for who can not allocate */
+#define	BUCKETS_MIN	1024
+#define	BUCKETS_MAX	65536
+
+struct cred_node {
+	struct cred_node *cn_next;	/* s l: of the chain, or of the free */
+	kauth_cred_t	cn_cred;	/* s l */
+	struct jail	*cn_jail;	/* s l */
+};
+
+struct cred_bucket {
+	u_int		cb_sequence;	/* s l: odd while a writer is at it */
+	struct cred_node *cb_first;	/* s l */
+};
+
+struct cred_chunk {
+	SLIST_ENTRY(cred_chunk) cc_list;	/* s */
+	struct cred_node cc_nodes[CHUNK];
+};
+
+static struct cred_bucket *cred_table;	/* : */
+static u_int		cred_mask;	/* : */
+static u_int		cred_count;	/* s l: nodes in chains */
+static struct cred_node *cred_free;	/* s */
+static u_int		cred_nfree;	/* s */
+static SLIST_HEAD(, cred_chunk) cred_chunks;	/* s */
+
+/* The bucket for a credential, whose address alone is looked at. */
+static struct cred_bucket *
+cred_bucket(kauth_cred_t cred)
+{
+	uint32_t h;
+
+	/* Credentials are cache-line aligned: the low bits say nothing. */
+	h = (uint32_t)((uintptr_t)cred >> 6) * 0x9e3779b1U;
+	return &cred_table[(h >> 8) & cred_mask];
+}
+
+/*
+ * The jail of a credential, or NULL if it is the host's.  Needs no lock.
+ * Who looks into the jail holds a reference to cred, or p_lock of a process
+ * that has it; others may only compare the result.
+ */
+struct jail *
+jail_of(kauth_cred_t cred)
+{
+	struct cred_bucket *b;
+	struct cred_node *n;
+	struct jail *j;
+	u_int sequence;
+
+	if (__predict_true(atomic_load_relaxed(&cred_count) == 0))
+		return NULL;
+	if (__predict_false(cred == NOCRED || cred == FSCRED))
+		return NULL;
+	b = cred_bucket(cred);
+again:
+	sequence = atomic_load_acquire(&b->cb_sequence);
+	if (__predict_false((sequence & 1) != 0))
+		goto again;	/* not for long: a writer isn't preempted */
+	j = NULL;
+	for (n = atomic_load_consume(&b->cb_first); n != NULL;
+	    n = atomic_load_consume(&n->cn_next)) {
+		if (atomic_load_relaxed(&n->cn_cred) == cred) {
+			j = atomic_load_relaxed(&n->cn_jail);
+			break;
+		}
+		/* A reused node may have led us into another chain. */
+		membar_consumer();
+		if (atomic_load_relaxed(&b->cb_sequence) != sequence)
+			goto again;
+	}
+	membar_consumer();
+	if (atomic_load_relaxed(&b->cb_sequence) != sequence)
+		goto again;
+	return j;
+}
+
+/*
+ * The jail of a process, for comparing only.  p_lock need not be held, as
+ * many callers of kauth(9) don't: p_cred is only compared and hashed here,
+ * and what was found counts if the process has that credential still.
+ */
+struct jail *
+jail_of_proc(struct proc *p)
+{
+	kauth_cred_t cred, now;
+	struct jail *j;
+
+	if (__predict_true(atomic_load_relaxed(&cred_count) == 0))
+		return NULL;
+	now = atomic_load_relaxed(&p->p_cred);
+	do {
+		cred = now;
+		j = jail_of(cred);
+		membar_consumer();
+		now = atomic_load_relaxed(&p->p_cred);
+	} while (now != cred);
+	return j;
+}
+
+/* Add a chunk to the free nodes.  Needs jail_leaf. */
+static void
+cred_add_chunk(struct cred_chunk *cc)
+{
+	u_int i;
+
+	KASSERT(mutex_owned(&jail_leaf));
+
+	SLIST_INSERT_HEAD(&cred_chunks, cc, cc_list);
+	for (i = 0; i < CHUNK; i++) {
+		atomic_store_relaxed(&cc->cc_nodes[i].cn_next, cred_free);
+		cred_free = &cc->cc_nodes[i];
+	}
+	cred_nfree += CHUNK;
+}
+
+/*
+ * Make sure that n nodes, and the reserve, are free at this moment.  May
+ * sleep; takes jail_leaf.
+ */
+void
+jail_cred_reserve(u_int n)
+{
+	struct cred_chunk *cc;
+	bool enough;
+
+	ASSERT_SLEEPABLE();
+
+	for (;;) {
+		mutex_spin_enter(&jail_leaf);
+		enough = cred_nfree >= n + RESERVE;
+		mutex_spin_exit(&jail_leaf);
+		if (enough)
+			break;
+		cc = kmem_zalloc(sizeof(*cc), KM_SLEEP);
+		mutex_spin_enter(&jail_leaf);
+		cred_add_chunk(cc);
+		mutex_spin_exit(&jail_leaf);
+	}
+}
+
+/* A credential's node, or NULL.  Needs jail_leaf. */
+static struct cred_node *
+cred_lookup(kauth_cred_t cred)
+{
+	struct cred_node *n;
+
+	KASSERT(mutex_owned(&jail_leaf));
+
+	for (n = cred_bucket(cred)->cb_first; n != NULL; n = n->cn_next) {
+		if (n->cn_cred == cred)
+			break;
+	}
+	return n;
+}
+
+/* Begin and end a change of a bucket's chain.  Need jail_leaf. */
+static void
+cred_change(struct cred_bucket *b)
+{
+
+	KASSERT(mutex_owned(&jail_leaf));
+	KASSERT((b->cb_sequence & 1) == 0);
+
+	atomic_store_relaxed(&b->cb_sequence, b->cb_sequence + 1);
+	membar_producer();
+}
+
+static void
+cred_changed(struct cred_bucket *b)
+{
+
+	KASSERT(mutex_owned(&jail_leaf));
+	KASSERT((b->cb_sequence & 1) == 1);
+
+	atomic_store_release(&b->cb_sequence, b->cb_sequence + 1);
+}
+
+/*
+ * Give a credential to a jail, in place of another if it had one.  Does not
+ * sleep; takes jail_leaf.  The caller holds the credential and the jail.
+ */
+void
+jail_cred_attach(kauth_cred_t cred, struct jail *j)
+{
+	struct cred_bucket *b = cred_bucket(cred);
+	struct cred_chunk *cc;
+	struct cred_node *n;
+
+	mutex_spin_enter(&jail_leaf);
+	n = cred_lookup(cred);
+	if (n == NULL && cred_nfree == 0) {
+		/* Not expected: every path here has a node set aside. */
+		mutex_spin_exit(&jail_leaf);
+		cc = kmem_zalloc(sizeof(*cc), KM_NOSLEEP);
+		mutex_spin_enter(&jail_leaf);
+		if (cc != NULL)
+			cred_add_chunk(cc);
+		/* A credential that lost its jail would be the host's. */
+		if (cred_nfree == 0)
+			panic("secmodel_jail: no memory for a credential");
+	}
+	jail_hold(j);
+	if (n != NULL) {
+		jail_release(n->cn_jail);
+		/* One word: readers see the one or the other. */
+		atomic_store_release(&n->cn_jail, j);
+	} else {
+		n = cred_free;
+		cred_free = n->cn_next;
+		cred_nfree--;
+		cred_change(b);
+		atomic_store_relaxed(&n->cn_cred, cred);
+		atomic_store_relaxed(&n->cn_jail, j);
+		atomic_store_relaxed(&n->cn_next, b->cb_first);
+		atomic_store_release(&b->cb_first, n);
+		cred_changed(b);
+		atomic_store_relaxed(&cred_count, cred_count + 1);
+	}
+	mutex_spin_exit(&jail_leaf);
+}
+
+/* A credential ends: forget it.  Does not sleep; takes jail_leaf. */
+static void
+cred_detach(kauth_cred_t cred)
+{
+	struct cred_bucket *b = cred_bucket(cred);
+	struct cred_node *n, **np;
+
+	/* Its last reference is the caller's: nobody can be adding it. */
+	if (jail_of(cred) == NULL)
+		return;
+
+	mutex_spin_enter(&jail_leaf);
+	n = cred_lookup(cred);
+	KASSERT(n != NULL);
+	for (np = &b->cb_first; *np != n; np = &(*np)->cn_next)
+		continue;
+	cred_change(b);
+	atomic_store_relaxed(np, n->cn_next);
+	cred_changed(b);
+	atomic_store_relaxed(&cred_count, cred_count - 1);
+	jail_release(n->cn_jail);
+	atomic_store_relaxed(&n->cn_next, cred_free);
+	cred_free = n;
+	cred_nfree++;
+	mutex_spin_exit(&jail_leaf);
+}
+
+/*
+ * Listener of the credentials scope.  It has to say ALLOW, always.  INIT
+ * and FORK may sleep; COPY and FREE are asked with p_lock held, maybe.
+ */
+int
+jail_cred_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
+    void *arg0, void *arg1, void *arg2, void *arg3)
+{
+	struct jail *j;
+
+	switch (action) {
+	case KAUTH_CRED_INIT:
+		/*
+		 * What a jailed process makes belongs to its jail from the
+		 * start; a copy that follows then needs no memory.
+		 */
+		j = jail_of(curlwp->l_cred);
+		if (j != NULL) {
+			jail_cred_reserve(1);
+			jail_cred_attach(cred, j);
+		}
+		break;
+	case KAUTH_CRED_COPY:
+		/* A copy of the host's does not leave its maker's jail. */
+		j = jail_of(cred);
+		if (j != NULL)
+			jail_cred_attach(arg0, j);
+		break;
+	case KAUTH_CRED_FORK:
+		jail_proc_forked(arg1);
+		break;
+	case KAUTH_CRED_FREE:
+		cred_detach(cred);
+		break;
+	default:
+		break;
+	}
+	return KAUTH_RESULT_ALLOW;
+}
+
+/* Called once at load, before the listeners start.  May sleep. */
+void
+jail_cred_init(void)
+{
+	u_int n;
+
+	for (n = BUCKETS_MIN; n < BUCKETS_MAX && n < (u_int)maxproc; n <<= 1)
+		continue;
+	cred_mask = n - 1;
+	cred_table = kmem_zalloc(n * sizeof(cred_table[0]), KM_SLEEP);
+	SLIST_INIT(&cred_chunks);
+	jail_cred_reserve(0);
+}
+
+/* Called at unload, when no listener runs and no jail ever was. */
+void
+jail_cred_fini(void)
+{
+	struct cred_chunk *cc;
+
+	KASSERT(cred_count == 0);
+
+	while ((cc = SLIST_FIRST(&cred_chunks)) != NULL) {
+		SLIST_REMOVE_HEAD(&cred_chunks, cc_list);
+		kmem_free(cc, sizeof(*cc));
+	}
+	cred_free = NULL;
+	cred_nfree = 0;
+	kmem_free(cred_table, (cred_mask + 1) * sizeof(cred_table[0]));
+}

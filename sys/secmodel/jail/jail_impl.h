@@ -1,0 +1,241 @@
+/*-
+ * Copyright (c) 2026 The Jails for NetBSD contributors.
+ * All rights reserved.
+ *
+ * Redistribution and use in source and binary forms, with or without
+ * modification, are permitted provided that the following conditions
+ * are met:
+ * 1. Redistributions of source code must retain the above copyright
+ *    notice, this list of conditions and the following disclaimer.
+ * 2. Redistributions in binary form must reproduce the above copyright
+ *    notice, this list of conditions and the following disclaimer in the
+ *    documentation and/or other materials provided with the distribution.
+ *
+ * THIS SOFTWARE IS PROVIDED BY THE AUTHORS AND CONTRIBUTORS ``AS IS'' AND
+ * ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED TO, THE
+ * IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR PURPOSE
+ * ARE DISCLAIMED.  IN NO EVENT SHALL THE AUTHORS OR CONTRIBUTORS BE LIABLE
+ * FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL, EXEMPLARY, OR CONSEQUENTIAL
+ * DAMAGES (INCLUDING, BUT NOT LIMITED TO, PROCUREMENT OF SUBSTITUTE GOODS
+ * OR SERVICES; LOSS OF USE, DATA, OR PROFITS; OR BUSINESS INTERRUPTION)
+ * HOWEVER CAUSED AND ON ANY THEORY OF LIABILITY, WHETHER IN CONTRACT, STRICT
+ * LIABILITY, OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY
+ * OUT OF THE USE OF THIS SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF
+ * SUCH DAMAGE.
+ */
+
+
+/*
+ * What the files of secmodel_jail share.
+ *
+ * Locks, outermost first:
+ *
+ *	sysctl tree lock	held by all of jail_sysctl.c's handlers
+ *	jail_lock		adaptive: the list of jails, their configs,
+ *				the port tables' writers
+ *	softnet_lock		only for the scan of bound sockets
+ *	proc_lock		members of jails and their ticks
+ *	p_lock			of one process
+ *	jail_leaf		spin, IPL_SCHED: credential nodes, counts,
+ *				counters; nothing is taken below it
+ *
+ * Listeners run with locks of the kernel held, spin locks among them: they
+ * take nothing but jail_leaf, allocate nothing, and sleep never.  What they
+ * read without a lock is marked "l" below and written with atomic stores.
+ *
+ *	:	never changes		j	jail_lock
+ *	p	proc_lock		s	jail_leaf
+ *	l	read by listeners without a lock
+ */
+
+#ifndef _SECMODEL_JAIL_JAIL_IMPL_H_
+#define _SECMODEL_JAIL_JAIL_IMPL_H_
+
+#include <sys/types.h>
+#include <sys/kauth.h>
+#include <sys/mutex.h>
+#include <sys/queue.h>
+#include <sys/jail.h>
+
+struct lwp;
+struct proc;
+struct socket;
+struct vnode;
+
+/*
+ * Differences of the releases that the model builds for.  NetBSD 10 lacks
+ * nothing that is used; 9 lacks BIND_ANYADDR and WG, and is not supported.
+ */
+#include <sys/param.h>
+#if !__NetBSD_Prereq__(10,0,0)
+#error "secmodel_jail needs NetBSD 10 or later"
+#endif
+
+/* Cases that the model tells apart within one request; no KAUTH_REQ_*. */
+enum jail_request_case {
+	JAIL_REQ_FIRST = 0x38,
+	JAIL_REQ_NICE_RAISE = JAIL_REQ_FIRST,
+	JAIL_REQ_RLIMIT_RAISE,
+	JAIL_REQ_BIND_AUTO,
+	JAIL_REQ_SOCKET_RAW,
+	JAIL_REQ_SOCKET_ROUTE,
+	JAIL_REQ_SOCKET_KEY,
+	JAIL_REQ_SOCKET_OTHER,
+	JAIL_REQ_ROUTE_GET,
+	JAIL_REQ_LAST
+};
+
+#define	JAIL_MAXRULES		255	/* of the policy table */
+#define	JAIL_NTICKETS		16	/* forks under way in a capped jail */
+
+/* A fork that has passed the cap and is not counted yet. */
+struct jail_ticket {
+	struct lwp	*jt_lwp;		/* s: NULL if free */
+	time_t		jt_uptime;		/* s: seconds */
+};
+
+/* A process that lives in a jail. */
+struct jail_member {
+	LIST_ENTRY(jail_member) jm_list;	/* p: of the jail */
+	LIST_ENTRY(jail_member) jm_hash;	/* p: by process */
+	struct proc	*jm_proc;		/* : */
+	struct jail	*jm_jail;		/* : */
+	u_int		jm_kill;		/* p: that has signalled it */
+};
+
+/* Statistics clock ticks. */
+struct jail_ticks {
+	uint64_t	jk_user;
+	uint64_t	jk_system;
+	uint64_t	jk_interrupt;
+};
+
+struct jail {
+	TAILQ_ENTRY(jail) j_list;		/* j: by id */
+	SLIST_ENTRY(jail) j_dead;		/* s: to be freed */
+	uint32_t	j_id;			/* : */
+	u_int		j_state;		/* j l: JAIL_STATE_* */
+	u_int		j_refs;			/* s: credentials, and 1 */
+	struct vnode	*j_root;		/* j: NULL once destroyed */
+	time_t		j_created;		/* : seconds since 1970 */
+	char		j_name[JAIL_NAMELEN];	/* : */
+	char		*j_path;		/* : as given, JAIL_ROOTLEN */
+	size_t		j_pathlen;		/* : with the NUL */
+	struct jail_config j_config;		/* j: but see the next two */
+	u_int		j_cap;			/* j l: jc_processes */
+	u_int		j_flags;		/* j l: jc_flags */
+	struct jail_port *j_ports;		/* j: j_nports of them */
+	uint32_t	j_nports;		/* j */
+
+	/* The table for this jail's level and words, by rule. */
+	uint8_t		j_verdict[JAIL_MAXRULES];	/* j l */
+	uint64_t	j_vnode_deny;		/* j l: KAUTH_VNODE_* */
+
+	LIST_HEAD(, jail_member) j_members;	/* p */
+	u_int		j_nmembers;		/* p and s, l */
+	struct jail_ticket j_tickets[JAIL_NTICKETS];	/* s */
+	struct proc	*j_init;		/* p l: compared only */
+	u_int		j_kills;		/* p: how often killed */
+	int		j_signal;		/* p: of the last kill, or 0 */
+	struct jail_ticks j_exited;		/* p: of ended members */
+
+	uint64_t	j_entries;		/* s */
+	uint64_t	j_forks;		/* s */
+	uint64_t	j_exits;		/* s */
+	uint64_t	j_denials[JAIL_NSCOPES];	/* s */
+};
+
+TAILQ_HEAD(jail_list, jail);
+
+/* jail_object.c */
+extern kmutex_t		jail_lock;
+extern kmutex_t		jail_leaf;
+extern struct jail_list	jail_list;		/* j */
+extern uint32_t		jail_count;		/* j: in jail_list */
+extern uint64_t		jail_generation;	/* j */
+extern uint32_t		jail_lastid;		/* j: 0 before the first */
+
+void	jail_object_init(void);
+void	jail_object_fini(void);
+struct jail *jail_find(uint32_t);
+void	jail_hold(struct jail *);
+void	jail_release(struct jail *);
+void	jail_reap(void);
+int	jail_create(struct lwp *, const struct jail_request *,
+	    const struct jail_port *, struct jail_reply *);
+int	jail_set(const struct jail_request *, const struct jail_port *,
+	    struct jail_reply *);
+int	jail_destroy(const struct jail_request *, struct jail_reply *);
+int	jail_refuse(struct jail_reply *, uint32_t, int, int);
+
+/* jail_cred.c */
+void	jail_cred_init(void);
+void	jail_cred_fini(void);
+struct jail *jail_of(kauth_cred_t);
+struct jail *jail_of_proc(struct proc *);
+void	jail_cred_reserve(u_int);
+void	jail_cred_attach(kauth_cred_t, struct jail *);
+int	jail_cred_cb(kauth_cred_t, kauth_action_t, void *, void *, void *,
+	    void *, void *);
+
+/* jail_policy.c */
+extern const struct jail_rule jail_rules[];
+extern const u_int	jail_nrules;
+extern const struct jail_word jail_words[];
+extern const u_int	jail_nwords;
+
+void	jail_policy_init(void);
+int	jail_rule_index(u_int, u_int, u_int);
+int	jail_policy_check(const struct jail_config *, struct jail_reply *);
+void	jail_policy_apply(struct jail *);
+
+/* jail_listener.c */
+int	jail_listener_start(void);
+void	jail_listener_stop(void);
+bool	jail_device_listed(dev_t);
+int	jail_deny(struct jail *, u_int);
+
+/* jail_port.c */
+void	jail_port_init(void);
+void	jail_port_fini(void);
+int	jail_port_check(struct jail *, const struct jail_port *, uint32_t,
+	    struct jail_reply *);
+int	jail_port_replace(struct jail *, const struct jail_port *, uint32_t,
+	    struct jail_reply *);
+int	jail_port_bind(struct jail *, enum kauth_network_req, struct socket *,
+	    const void *);
+void	jail_port_socket_opened(void);
+
+/* jail_pcb.c */
+bool	jail_pcb_bound(struct jail *, const struct jail_port *,
+	    struct jail_port *, struct jail **);
+
+/* jail_proc.c */
+void	jail_proc_init(void);
+void	jail_proc_fini(void);
+void	jail_proc_add(struct jail_member *, struct jail *, struct proc *,
+	    bool);
+bool	jail_proc_reserve(struct jail *);
+void	jail_proc_unreserve(struct jail *);
+void	jail_proc_forked(struct proc *);
+bool	jail_proc_may_fork(struct jail *);
+u_int	jail_proc_remaining(struct jail *);
+int	jail_kill(const struct jail_request *, struct jail_reply *);
+
+/* jail_enter.c */
+int	jail_enter(struct lwp *, const struct jail_request *,
+	    struct jail_reply *);
+bool	jail_limits_valid(const struct jail_config *, struct jail_reply *);
+
+/* jail_snapshot.c */
+int	jail_snapshot_jails(struct lwp *, void **, size_t *, size_t *);
+int	jail_snapshot_processes(struct lwp *, void **, size_t *, size_t *);
+int	jail_snapshot_ports(struct lwp *, void **, size_t *, size_t *);
+int	jail_snapshot_policy(struct lwp *, void **, size_t *, size_t *);
+int	jail_snapshot_words(struct lwp *, void **, size_t *, size_t *);
+
+/* jail_sysctl.c */
+int	jail_sysctl_start(void);
+void	jail_sysctl_stop(void);
+
+#endif /* !_SECMODEL_JAIL_JAIL_IMPL_H_ */

@@ -1,0 +1,479 @@
+/*-
+ * Copyright (c) 2026 The Jails for NetBSD contributors.
+ * All rights reserved.
+ *
+ * Redistribution and use in source and binary forms, with or without
+ * modification, are permitted provided that the following conditions
+ * are met:
+ * 1. Redistributions of source code must retain the above copyright
+ *    notice, this list of conditions and the following disclaimer.
+ * 2. Redistributions in binary form must reproduce the above copyright
+ *    notice, this list of conditions and the following disclaimer in the
+ *    documentation and/or other materials provided with the distribution.
+ *
+ * THIS SOFTWARE IS PROVIDED BY THE AUTHORS AND CONTRIBUTORS ``AS IS'' AND
+ * ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED TO, THE
+ * IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR PURPOSE
+ * ARE DISCLAIMED.  IN NO EVENT SHALL THE AUTHORS OR CONTRIBUTORS BE LIABLE
+ * FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL, EXEMPLARY, OR CONSEQUENTIAL
+ * DAMAGES (INCLUDING, BUT NOT LIMITED TO, PROCUREMENT OF SUBSTITUTE GOODS
+ * OR SERVICES; LOSS OF USE, DATA, OR PROFITS; OR BUSINESS INTERRUPTION)
+ * HOWEVER CAUSED AND ON ANY THEORY OF LIABILITY, WHETHER IN CONTRACT, STRICT
+ * LIABILITY, OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY
+ * OUT OF THE USE OF THIS SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF
+ * SUCH DAMAGE.
+ */
+
+
+/*
+ * What kauth(9) asks, and what the model answers: DENY or DEFER, and ALLOW
+ * to nothing.
+ *
+ * Listeners are asked with all kinds of locks held, spin locks too, so they
+ * take none but jail_leaf, to count.
+ */
+
+#include <sys/cdefs.h>
+__KERNEL_RCSID(0, "$NetBSD$");
+
+#include <sys/param.h>
+#include <sys/systm.h>
+#include <sys/atomic.h>
+#include <sys/conf.h>
+#include <sys/errno.h>
+#include <sys/kauth.h>
+#include <sys/lwp.h>
+#include <sys/mutex.h>
+#include <sys/proc.h>
+#include <sys/resource.h>
+#include <sys/resourcevar.h>
+#include <sys/socket.h>
+#include <sys/socketvar.h>
+#include <sys/vnode.h>
+
+#include <miscfs/specfs/specdev.h>
+
+#include <net/route.h>
+
+#include <secmodel/jail/jail_impl.h>
+
+/* Character devices that jails may open, by the names of config(5). */
+static struct {
+	const char	*ld_name;
+	int		ld_minor;	/* or -1 for all */
+	devmajor_t	ld_major;	/* set at load */
+} listed_devices[] = {
+	{ "mem", DEV_NULL, NODEVMAJOR },
+	{ "mem", DEV_ZERO, NODEVMAJOR },
+	{ "mem", DEV_FULL, NODEVMAJOR },
+	{ "rnd", -1, NODEVMAJOR },
+	{ "ctty", -1, NODEVMAJOR },
+	{ "ptm", -1, NODEVMAJOR },
+	{ "ptc", -1, NODEVMAJOR },
+	{ "pts", -1, NODEVMAJOR },
+	{ "filedesc", -1, NODEVMAJOR },	/* one's own descriptors */
+};
+
+/* Whether a jail may have a character device open.  Needs no lock. */
+bool
+jail_device_listed(dev_t dev)
+{
+	u_int i;
+
+	for (i = 0; i < __arraycount(listed_devices); i++) {
+		if (listed_devices[i].ld_major == NODEVMAJOR ||
+		    listed_devices[i].ld_major != major(dev))
+			continue;
+		if (listed_devices[i].ld_minor == -1 ||
+		    listed_devices[i].ld_minor == (int)minor(dev))
+			return true;
+	}
+	return false;
+}
+
+/* Deny, and count it.  Takes jail_leaf. */
+int
+jail_deny(struct jail *j, u_int scope)
+{
+
+	KASSERT(scope < JAIL_NSCOPES);
+
+	mutex_spin_enter(&jail_leaf);
+	j->j_denials[scope]++;
+	mutex_spin_exit(&jail_leaf);
+	return KAUTH_RESULT_DENY;
+}
+
+/* Whether a jail is on its way out: then all is denied to it. */
+static bool
+jail_dying(const struct jail *j)
+{
+
+	return atomic_load_relaxed(&j->j_state) != JAIL_STATE_ACTIVE;
+}
+
+/* What a jail's table says of an action; what it doesn't know, it denies. */
+static uint8_t
+verdict_of(const struct jail *j, u_int scope, kauth_action_t action,
+    u_int request)
+{
+	const int i = jail_rule_index(scope, (u_int)action, request);
+
+	if (i == -1)
+		return JAIL_VERDICT_DENY;
+	return atomic_load_relaxed(&j->j_verdict[i]);
+}
+
+/* The scopes where the table alone decides. */
+static int
+decide(kauth_cred_t cred, u_int scope, kauth_action_t action, u_int request)
+{
+	struct jail *j = jail_of(cred);
+
+	if (j == NULL)
+		return KAUTH_RESULT_DEFER;
+	if (jail_dying(j) ||
+	    verdict_of(j, scope, action, request) != JAIL_VERDICT_DEFER)
+		return jail_deny(j, scope);
+	return KAUTH_RESULT_DEFER;
+}
+
+static int
+generic_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
+    void *arg0, void *arg1, void *arg2, void *arg3)
+{
+
+	return decide(cred, JAIL_SCOPE_GENERIC, action, 0);
+}
+
+static int
+system_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
+    void *arg0, void *arg1, void *arg2, void *arg3)
+{
+
+	return decide(cred, JAIL_SCOPE_SYSTEM, action, (u_int)(uintptr_t)arg0);
+}
+
+static int
+machdep_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
+    void *arg0, void *arg1, void *arg2, void *arg3)
+{
+
+	return decide(cred, JAIL_SCOPE_MACHDEP, action, 0);
+}
+
+/* The request of an action of the process scope, or the case of it. */
+static u_int
+process_request(kauth_action_t action, struct proc *p, void *arg1, void *arg2,
+    void *arg3)
+{
+	const u_int request = (u_int)(uintptr_t)arg1;
+	const struct rlimit *rl;
+
+	switch (action) {
+	case KAUTH_PROCESS_CANSEE:
+	case KAUTH_PROCESS_CORENAME:
+	case KAUTH_PROCESS_KTRACE:
+		return request;
+	case KAUTH_PROCESS_NICE:
+		return (u_long)arg1 < p->p_nice ? JAIL_REQ_NICE_RAISE : 0;
+	case KAUTH_PROCESS_PROCFS:
+		return (u_int)(uintptr_t)arg2;
+	case KAUTH_PROCESS_RLIMIT:
+		rl = arg2;
+		if (request == KAUTH_REQ_PROCESS_RLIMIT_SET &&
+		    rl->rlim_max > p->p_rlimit[(u_long)arg3].rlim_max)
+			return JAIL_REQ_RLIMIT_RAISE;
+		return request;
+	default:
+		return 0;
+	}
+}
+
+/* Whether a jail's init is guarded against an action of its own jail. */
+static bool
+init_guarded(kauth_action_t action, u_int request)
+{
+
+	switch (action) {
+	case KAUTH_PROCESS_KTRACE:
+	case KAUTH_PROCESS_NICE:
+	case KAUTH_PROCESS_PTRACE:
+	case KAUTH_PROCESS_SCHEDULER_SETAFFINITY:
+	case KAUTH_PROCESS_SCHEDULER_SETPARAM:
+	case KAUTH_PROCESS_SIGNAL:
+	case KAUTH_PROCESS_STOPFLAG:
+		return true;
+	case KAUTH_PROCESS_CORENAME:
+		return request != KAUTH_REQ_PROCESS_CORENAME_GET;
+	case KAUTH_PROCESS_PROCFS:
+		return request != KAUTH_REQ_PROCESS_PROCFS_READ;
+	case KAUTH_PROCESS_RLIMIT:
+		return request != KAUTH_REQ_PROCESS_RLIMIT_GET;
+	default:
+		return false;
+	}
+}
+
+/*
+ * The host's own users: only root has to do with what is in a jail.  A
+ * user's id may be anybody's there.
+ */
+static int
+process_host(kauth_cred_t cred, kauth_action_t action, struct proc *p,
+    void *arg1, void *arg2, void *arg3)
+{
+	int i;
+
+	if (p == NULL || jail_of_proc(p) == NULL ||
+	    kauth_cred_geteuid(cred) == 0)
+		return KAUTH_RESULT_DEFER;
+	i = jail_rule_index(JAIL_SCOPE_PROCESS, (u_int)action,
+	    process_request(action, p, arg1, arg2, arg3));
+	if (i != -1 && jail_rules[i].ju_verdict[JAIL_LEVEL_LOW] !=
+	    JAIL_VERDICT_OWN)
+		return KAUTH_RESULT_DEFER;
+	return KAUTH_RESULT_DENY;
+}
+
+/*
+ * p may be another process, unlocked, or locked in any way, and is looked at
+ * without its lock.
+ */
+static int
+process_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
+    void *arg0, void *arg1, void *arg2, void *arg3)
+{
+	struct jail *j = jail_of(cred);
+	struct proc *p = arg0;
+	u_int request;
+	bool deny;
+
+	if (j == NULL)
+		return process_host(cred, action, p, arg1, arg2, arg3);
+	if (jail_dying(j))
+		return jail_deny(j, JAIL_SCOPE_PROCESS);
+
+	request = process_request(action, p, arg1, arg2, arg3);
+	switch (verdict_of(j, JAIL_SCOPE_PROCESS, action, request)) {
+	case JAIL_VERDICT_DEFER:
+		deny = false;
+		break;
+	case JAIL_VERDICT_OWN:
+		if (p == curproc)
+			deny = false;
+		else if (jail_of_proc(p) == j)
+			deny = p == atomic_load_relaxed(&j->j_init) &&
+			    init_guarded(action, request);
+		else
+			/* Opening /proc itself is asked about process 0. */
+			deny = action != KAUTH_PROCESS_PROCFS ||
+			    request != KAUTH_REQ_PROCESS_PROCFS_READ ||
+			    p != &proc0;
+		break;
+	default:
+		deny = true;
+		break;
+	}
+	if (deny) {
+		/* What is only not shown would make ps(1) look hostile. */
+		if (action == KAUTH_PROCESS_CANSEE)
+			return KAUTH_RESULT_DENY;
+		return jail_deny(j, JAIL_SCOPE_PROCESS);
+	}
+	if (action == KAUTH_PROCESS_FORK && !jail_proc_may_fork(j))
+		return jail_deny(j, JAIL_SCOPE_FORK);
+	return KAUTH_RESULT_DEFER;
+}
+
+/* Which case it is to open a socket. */
+static u_int
+socket_request(u_int domain, u_int type)
+{
+
+	switch (domain) {
+	case PF_LOCAL:
+		return KAUTH_REQ_NETWORK_SOCKET_OPEN;
+	case PF_INET:
+	case PF_INET6:
+		return type == SOCK_RAW ? JAIL_REQ_SOCKET_RAW :
+		    KAUTH_REQ_NETWORK_SOCKET_OPEN;
+	case PF_ROUTE:
+		return JAIL_REQ_SOCKET_ROUTE;
+	case PF_KEY:
+		return JAIL_REQ_SOCKET_KEY;
+	default:
+		return type == SOCK_RAW ? JAIL_REQ_SOCKET_KEY :
+		    JAIL_REQ_SOCKET_OTHER;
+	}
+}
+
+/* The request of an action of the network scope, or the case of it. */
+static u_int
+network_request(kauth_action_t action, u_int request, void *arg1, void *arg2)
+{
+	const struct rt_msghdr *rtm;
+
+	switch (action) {
+	case KAUTH_NETWORK_ROUTE:
+		rtm = arg1;
+		return rtm->rtm_type == RTM_GET ? JAIL_REQ_ROUTE_GET : 0;
+	case KAUTH_NETWORK_SOCKET:
+		if (request == KAUTH_REQ_NETWORK_SOCKET_OPEN)
+			return socket_request((u_int)(uintptr_t)arg1,
+			    (u_int)(uintptr_t)arg2);
+		return request;
+	default:
+		return request;
+	}
+}
+
+/* Whether a socket was made in a jail (NULL: on the host). */
+static bool
+socket_is_of(const struct socket *so, const struct jail *j)
+{
+
+	return so->so_cred != NULL && jail_of(so->so_cred) == j;
+}
+
+static int
+network_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
+    void *arg0, void *arg1, void *arg2, void *arg3)
+{
+	const u_int request = (u_int)(uintptr_t)arg0;
+	struct jail *j = jail_of(cred);
+	bool cansee;
+
+	if (action == KAUTH_NETWORK_SOCKET &&
+	    request == KAUTH_REQ_NETWORK_SOCKET_OPEN)
+		jail_port_socket_opened();
+	if (j != NULL && jail_dying(j))
+		return jail_deny(j, JAIL_SCOPE_NETWORK);
+	if (action == KAUTH_NETWORK_BIND &&
+	    (request == KAUTH_REQ_NETWORK_BIND_PORT ||
+	    request == KAUTH_REQ_NETWORK_BIND_PRIVPORT))
+		return jail_port_bind(j, request, arg1, arg2);
+
+	cansee = action == KAUTH_NETWORK_SOCKET &&
+	    request == KAUTH_REQ_NETWORK_SOCKET_CANSEE;
+	if (j == NULL) {
+		if (!cansee || socket_is_of(arg1, NULL) ||
+		    kauth_cred_geteuid(cred) == 0)
+			return KAUTH_RESULT_DEFER;
+		return KAUTH_RESULT_DENY;
+	}
+	switch (verdict_of(j, JAIL_SCOPE_NETWORK, action,
+	    network_request(action, request, arg1, arg2))) {
+	case JAIL_VERDICT_DEFER:
+		return KAUTH_RESULT_DEFER;
+	case JAIL_VERDICT_OWN:	/* socket.cansee, socket.drop */
+		if (socket_is_of(arg1, j))
+			return KAUTH_RESULT_DEFER;
+		break;
+	default:
+		break;
+	}
+	if (cansee)
+		return KAUTH_RESULT_DENY;
+	return jail_deny(j, JAIL_SCOPE_NETWORK);
+}
+
+static int
+device_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
+    void *arg0, void *arg1, void *arg2, void *arg3)
+{
+	struct jail *j = jail_of(cred);
+	const struct vnode *vp;
+	u_int request = 0;
+
+	if (j == NULL)
+		return KAUTH_RESULT_DEFER;
+	if (jail_dying(j))
+		return jail_deny(j, JAIL_SCOPE_DEVICE);
+
+	switch (action) {
+	case KAUTH_DEVICE_BLUETOOTH_BCSP:
+	case KAUTH_DEVICE_BLUETOOTH_BTUART:
+	case KAUTH_DEVICE_RAWIO_SPEC:
+		request = (u_int)(uintptr_t)arg0;
+		break;
+	default:
+		break;
+	}
+	switch (verdict_of(j, JAIL_SCOPE_DEVICE, action, request)) {
+	case JAIL_VERDICT_DEFER:
+		return KAUTH_RESULT_DEFER;
+	case JAIL_VERDICT_LISTED:	/* rawio.spec */
+		vp = arg1;
+		if (vp->v_type == VCHR && jail_device_listed(vp->v_rdev))
+			return KAUTH_RESULT_DEFER;
+		break;
+	default:
+		break;
+	}
+	return jail_deny(j, JAIL_SCOPE_DEVICE);
+}
+
+/* Asked for each name of each path: there is no more to it than needed. */
+static int
+vnode_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
+    void *arg0, void *arg1, void *arg2, void *arg3)
+{
+	struct jail *j = jail_of(cred);
+
+	if (__predict_true(j == NULL))
+		return KAUTH_RESULT_DEFER;
+	if (jail_dying(j) || (action & j->j_vnode_deny) != 0)
+		return jail_deny(j, JAIL_SCOPE_VNODE);
+	return KAUTH_RESULT_DEFER;
+}
+
+static struct {
+	const char	*ls_scope;
+	kauth_scope_callback_t ls_callback;
+	kauth_listener_t ls_listener;
+} listeners[] = {
+	/* First and last: who is jailed has to be known to the others. */
+	{ KAUTH_SCOPE_CRED, jail_cred_cb, NULL },
+	{ KAUTH_SCOPE_GENERIC, generic_cb, NULL },
+	{ KAUTH_SCOPE_SYSTEM, system_cb, NULL },
+	{ KAUTH_SCOPE_PROCESS, process_cb, NULL },
+	{ KAUTH_SCOPE_NETWORK, network_cb, NULL },
+	{ KAUTH_SCOPE_MACHDEP, machdep_cb, NULL },
+	{ KAUTH_SCOPE_DEVICE, device_cb, NULL },
+	{ KAUTH_SCOPE_VNODE, vnode_cb, NULL },
+};
+
+/* Called once at load.  May sleep. */
+int
+jail_listener_start(void)
+{
+	u_int i;
+
+	for (i = 0; i < __arraycount(listed_devices); i++)
+		listed_devices[i].ld_major =
+		    devsw_name2chr(listed_devices[i].ld_name, NULL, 0);
+	for (i = 0; i < __arraycount(listeners); i++) {
+		listeners[i].ls_listener = kauth_listen_scope(
+		    listeners[i].ls_scope, listeners[i].ls_callback, NULL);
+		if (listeners[i].ls_listener == NULL) {
+			jail_listener_stop();
+			return ENOENT;
+		}
+	}
+	return 0;
+}
+
+/* Called at unload, when no jail ever was.  May sleep. */
+void
+jail_listener_stop(void)
+{
+	u_int i;
+
+	for (i = __arraycount(listeners); i-- > 0;) {
+		if (listeners[i].ls_listener == NULL)
+			continue;
+		kauth_unlisten_scope(listeners[i].ls_listener);
+		listeners[i].ls_listener = NULL;
+	}
+}

@@ -1,0 +1,110 @@
+/*-
+ * Copyright (c) 2026 The Jails for NetBSD contributors.
+ * All rights reserved.
+ *
+ * Redistribution and use in source and binary forms, with or without
+ * modification, are permitted provided that the following conditions
+ * are met:
+ * 1. Redistributions of source code must retain the above copyright
+ *    notice, this list of conditions and the following disclaimer.
+ * 2. Redistributions in binary form must reproduce the above copyright
+ *    notice, this list of conditions and the following disclaimer in the
+ *    documentation and/or other materials provided with the distribution.
+ *
+ * THIS SOFTWARE IS PROVIDED BY THE AUTHORS AND CONTRIBUTORS ``AS IS'' AND
+ * ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED TO, THE
+ * IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR PURPOSE
+ * ARE DISCLAIMED.  IN NO EVENT SHALL THE AUTHORS OR CONTRIBUTORS BE LIABLE
+ * FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL, EXEMPLARY, OR CONSEQUENTIAL
+ * DAMAGES (INCLUDING, BUT NOT LIMITED TO, PROCUREMENT OF SUBSTITUTE GOODS
+ * OR SERVICES; LOSS OF USE, DATA, OR PROFITS; OR BUSINESS INTERRUPTION)
+ * HOWEVER CAUSED AND ON ANY THEORY OF LIABILITY, WHETHER IN CONTRACT, STRICT
+ * LIABILITY, OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY
+ * OUT OF THE USE OF THIS SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF
+ * SUCH DAMAGE.
+ */
+
+
+/*
+ * Which ports are bound already, by the protocols' own tables.
+ */
+
+#include <sys/cdefs.h>
+__KERNEL_RCSID(0, "$NetBSD$");
+
+#include <sys/param.h>
+#include <sys/systm.h>
+#include <sys/mutex.h>
+#include <sys/socket.h>
+#include <sys/socketvar.h>
+
+#include <net/if.h>
+#include <net/route.h>
+
+#include <netinet/in.h>
+#include <netinet/in_systm.h>
+#include <netinet/in_pcb.h>
+#include <netinet/ip.h>
+#include <netinet/ip_var.h>
+#include <netinet/tcp.h>
+#include <netinet/tcp_timer.h>
+#include <netinet/tcp_var.h>
+#include <netinet/udp.h>
+#include <netinet/udp_var.h>
+
+#include <secmodel/jail/jail_impl.h>
+
+/* A socket of another than j that is bound in a range.  softnet_lock. */
+static bool
+pcb_find(struct inpcbtable *table, struct jail *j,
+    const struct jail_port *range, u_int *port, struct jail **holder)
+{
+	struct inpcb *inp;
+	struct socket *so;
+
+	KASSERT(mutex_owned(softnet_lock));
+
+	TAILQ_FOREACH(inp, &table->inpt_queue, inp_queue) {
+		*port = ntohs(inp->inp_lport);
+		if (*port < range->jp_first || *port > range->jp_last)
+			continue;
+		so = inp->inp_socket;
+		*holder = so == NULL || so->so_cred == NULL ? NULL :
+		    jail_of(so->so_cred);
+		if (*holder != j)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Whether somebody else has bound a port of a range; if so, bound says which
+ * and holder who (NULL: the host).  Needs jail_lock, which keeps the holder;
+ * takes softnet_lock.
+ */
+bool
+jail_pcb_bound(struct jail *j, const struct jail_port *range,
+    struct jail_port *bound, struct jail **holder)
+{
+	u_int port = 0;
+	uint16_t protocol = JAIL_PROTOCOL_TCP;
+	bool found = false;
+
+	KASSERT(mutex_owned(&jail_lock));
+
+	mutex_enter(softnet_lock);
+	if (range->jp_protocol != JAIL_PROTOCOL_UDP)
+		found = pcb_find(&tcbtable, j, range, &port, holder);
+	if (!found && range->jp_protocol != JAIL_PROTOCOL_TCP) {
+		protocol = JAIL_PROTOCOL_UDP;
+		found = pcb_find(&udbtable, j, range, &port, holder);
+	}
+	mutex_exit(softnet_lock);
+
+	if (found) {
+		bound->jp_protocol = protocol;
+		bound->jp_first = port;
+		bound->jp_last = port;
+	}
+	return found;
+}

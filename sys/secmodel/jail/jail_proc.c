@@ -1,0 +1,456 @@
+/*-
+ * Copyright (c) 2026 The Jails for NetBSD contributors.
+ * All rights reserved.
+ *
+ * Redistribution and use in source and binary forms, with or without
+ * modification, are permitted provided that the following conditions
+ * are met:
+ * 1. Redistributions of source code must retain the above copyright
+ *    notice, this list of conditions and the following disclaimer.
+ * 2. Redistributions in binary form must reproduce the above copyright
+ *    notice, this list of conditions and the following disclaimer in the
+ *    documentation and/or other materials provided with the distribution.
+ *
+ * THIS SOFTWARE IS PROVIDED BY THE AUTHORS AND CONTRIBUTORS ``AS IS'' AND
+ * ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED TO, THE
+ * IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR PURPOSE
+ * ARE DISCLAIMED.  IN NO EVENT SHALL THE AUTHORS OR CONTRIBUTORS BE LIABLE
+ * FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL, EXEMPLARY, OR CONSEQUENTIAL
+ * DAMAGES (INCLUDING, BUT NOT LIMITED TO, PROCUREMENT OF SUBSTITUTE GOODS
+ * OR SERVICES; LOSS OF USE, DATA, OR PROFITS; OR BUSINESS INTERRUPTION)
+ * HOWEVER CAUSED AND ON ANY THEORY OF LIABILITY, WHETHER IN CONTRACT, STRICT
+ * LIABILITY, OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY
+ * OUT OF THE USE OF THIS SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF
+ * SUCH DAMAGE.
+ */
+
+
+/*
+ * The processes that live in jails.
+ *
+ * Each has a member, which joins with the fork that makes it, or at entry,
+ * and goes when it exits, before it is a zombie.  Members join and leave
+ * under proc_lock, so that whoever holds it sees a process either alive or
+ * in what its jail's dead have used, never in both or neither.
+ */
+
+#include <sys/cdefs.h>
+__KERNEL_RCSID(0, "$NetBSD$");
+
+#include <sys/param.h>
+#include <sys/systm.h>
+#include <sys/atomic.h>
+#include <sys/errno.h>
+#include <sys/kauth.h>
+#include <sys/kernel.h>
+#include <sys/kmem.h>
+#include <sys/lwp.h>
+#include <sys/mutex.h>
+#include <sys/proc.h>
+#include <sys/signal.h>
+#include <sys/signalvar.h>
+
+#include <secmodel/jail/jail_impl.h>
+
+#define	NBUCKETS	1024
+#define	TICKET_SECONDS	2	/* no fork takes longer to be counted */
+#define	KILL_PASSES	8	/* to catch what is being forked */
+
+static LIST_HEAD(, jail_member) member_table[NBUCKETS];	/* p l */
+static u_int	member_count;				/* p */
+static void	*exit_hook;
+static void	*exec_hook;
+
+static u_int
+member_bucket(const struct proc *p)
+{
+
+	return ((uint32_t)((uintptr_t)p >> 6) * 0x9e3779b1U >> 8) % NBUCKETS;
+}
+
+/*
+ * Whether a process may be a member: a hint that costs the host's nothing.
+ * Of the current process it is certain, as only others come and go.
+ */
+static bool
+member_maybe(const struct proc *p)
+{
+
+	return atomic_load_relaxed(&LIST_FIRST(&member_table[
+	    member_bucket(p)])) != NULL;
+}
+
+/* The member that a process is, or NULL.  Needs proc_lock. */
+static struct jail_member *
+member_find(const struct proc *p)
+{
+	struct jail_member *jm;
+
+	KASSERT(mutex_owned(&proc_lock));
+
+	LIST_FOREACH(jm, &member_table[member_bucket(p)], jm_hash) {
+		if (jm->jm_proc == p)
+			break;
+	}
+	return jm;
+}
+
+/* A jail's fork that has been asked for by this LWP.  Needs jail_leaf. */
+static struct jail_ticket *
+ticket_find(struct jail *j, const struct lwp *l)
+{
+	u_int i;
+
+	KASSERT(mutex_owned(&jail_leaf));
+
+	for (i = 0; i < JAIL_NTICKETS; i++) {
+		if (j->j_tickets[i].jt_lwp == l)
+			return &j->j_tickets[i];
+	}
+	return NULL;
+}
+
+/*
+ * Whether a jail's cap lets the current LWP fork, for the listener of the
+ * process scope.  Takes jail_leaf.
+ *
+ * A fork counts from here on, so that threads which fork at the same moment
+ * can't exceed the cap together.  If it fails later, nobody tells us; then
+ * it counts until the LWP forks again, or for two seconds.
+ */
+bool
+jail_proc_may_fork(struct jail *j)
+{
+	const u_int cap = atomic_load_relaxed(&j->j_cap);
+	const time_t now = time_uptime;
+	struct jail_ticket *jt, *mine, *empty;
+	u_int i, pending;
+
+	if (cap == 0)
+		return true;
+
+	mutex_spin_enter(&jail_leaf);
+	mine = empty = NULL;
+	pending = 0;
+	for (i = 0; i < JAIL_NTICKETS; i++) {
+		jt = &j->j_tickets[i];
+		if (jt->jt_lwp != NULL && now - jt->jt_uptime > TICKET_SECONDS)
+			jt->jt_lwp = NULL;
+		if (jt->jt_lwp == NULL)
+			empty = jt;
+		else if (jt->jt_lwp == curlwp)
+			mine = jt;
+		else
+			pending++;
+	}
+	if (mine == NULL)
+		mine = empty;
+	if (mine != NULL && j->j_nmembers + pending < cap) {
+		mine->jt_lwp = curlwp;
+		mine->jt_uptime = now;
+	} else
+		mine = NULL;
+	mutex_spin_exit(&jail_leaf);
+	return mine != NULL;
+}
+
+/*
+ * Set one place under the cap aside for a process that enters, and give it
+ * back if it doesn't.  Take jail_leaf.
+ */
+bool
+jail_proc_reserve(struct jail *j)
+{
+	const u_int cap = atomic_load_relaxed(&j->j_cap);
+	bool ok;
+
+	mutex_spin_enter(&jail_leaf);
+	ok = cap == 0 || j->j_nmembers < cap;
+	if (ok)
+		atomic_store_relaxed(&j->j_nmembers, j->j_nmembers + 1);
+	mutex_spin_exit(&jail_leaf);
+	return ok;
+}
+
+void
+jail_proc_unreserve(struct jail *j)
+{
+
+	mutex_spin_enter(&jail_leaf);
+	KASSERT(j->j_nmembers > 0);
+	atomic_store_relaxed(&j->j_nmembers, j->j_nmembers - 1);
+	mutex_spin_exit(&jail_leaf);
+}
+
+/* Let a process be a member, counted already.  Needs proc_lock. */
+static void
+member_insert(struct jail_member *jm, struct jail *j, struct proc *p)
+{
+
+	KASSERT(mutex_owned(&proc_lock));
+	KASSERT(member_find(p) == NULL);
+
+	jm->jm_proc = p;
+	jm->jm_jail = j;
+	LIST_INSERT_HEAD(&j->j_members, jm, jm_list);
+	LIST_INSERT_HEAD(&member_table[member_bucket(p)], jm, jm_hash);
+	member_count++;
+}
+
+/*
+ * Let a process that enters be a member, for which a place was reserved, and
+ * with init the jail's init.  Takes proc_lock and jail_leaf.
+ */
+void
+jail_proc_add(struct jail_member *jm, struct jail *j, struct proc *p,
+    bool init)
+{
+
+	mutex_enter(&proc_lock);
+	member_insert(jm, j, p);
+	if (init) {
+		KASSERT(j->j_init == NULL);
+		atomic_store_release(&j->j_init, p);
+	}
+	mutex_spin_enter(&jail_leaf);
+	j->j_entries++;
+	mutex_spin_exit(&jail_leaf);
+	mutex_exit(&proc_lock);
+}
+
+/*
+ * A process has been made and shares its parent's credential.  Nobody else
+ * knows it yet.  May sleep; takes proc_lock and jail_leaf.
+ */
+void
+jail_proc_forked(struct proc *child)
+{
+	struct jail *j = jail_of(child->p_cred);
+	struct jail_member *jm;
+	struct jail_ticket *jt;
+
+	if (j == NULL)
+		return;
+
+	jm = kmem_zalloc(sizeof(*jm), KM_SLEEP);
+	mutex_enter(&proc_lock);
+	mutex_spin_enter(&jail_leaf);
+	jt = ticket_find(j, curlwp);
+	if (jt != NULL)
+		jt->jt_lwp = NULL;
+	atomic_store_relaxed(&j->j_nmembers, j->j_nmembers + 1);
+	j->j_forks++;
+	mutex_spin_exit(&jail_leaf);
+	member_insert(jm, j, child);
+	mutex_exit(&proc_lock);
+}
+
+/*
+ * Exit hook: a member leaves its jail, which keeps the sum of its ticks.
+ * Takes proc_lock, p_stmutex and jail_leaf.
+ */
+static void
+member_exit(struct proc *p, void *cookie)
+{
+	struct jail_member *jm, *other;
+	struct proc *child;
+	struct jail *j;
+
+	if (!member_maybe(p))
+		return;
+
+	mutex_enter(&proc_lock);
+	jm = member_find(p);
+	if (jm == NULL) {
+		mutex_exit(&proc_lock);
+		return;
+	}
+	j = jm->jm_jail;
+
+	mutex_spin_enter(&p->p_stmutex);
+	j->j_exited.jk_user += p->p_uticks;
+	j->j_exited.jk_system += p->p_sticks;
+	j->j_exited.jk_interrupt += p->p_iticks;
+	mutex_spin_exit(&p->p_stmutex);
+
+	LIST_REMOVE(jm, jm_list);
+	LIST_REMOVE(jm, jm_hash);
+	member_count--;
+	if (j->j_init == p)
+		atomic_store_relaxed(&j->j_init, NULL);
+
+	mutex_spin_enter(&jail_leaf);
+	KASSERT(j->j_nmembers > 0);
+	atomic_store_relaxed(&j->j_nmembers, j->j_nmembers - 1);
+	j->j_exits++;
+	mutex_spin_exit(&jail_leaf);
+
+	/* A child made while the jail was killed may have been missed. */
+	if (j->j_signal != 0) {
+		LIST_FOREACH(child, &p->p_children, p_sibling) {
+			other = member_find(child);
+			if (other == NULL || other->jm_kill == j->j_kills ||
+			    child->p_stat == SIDL)
+				continue;
+			other->jm_kill = j->j_kills;
+			psignal(child, j->j_signal);
+		}
+	}
+	mutex_exit(&proc_lock);
+	kmem_free(jm, sizeof(*jm));
+}
+
+/*
+ * Exec hook: a process stays in its jail.  Takes proc_lock and p_lock.
+ *
+ * A thread that was in execve(2) when another one of its process entered a
+ * jail still has the host's credential, and execve makes that the process's
+ * own again.  By now it is the only thread, and no instruction of the new
+ * program has run.
+ */
+static void
+member_exec(struct proc *p, void *cookie)
+{
+	struct jail_member *jm;
+	struct jail *j;
+	kauth_cred_t cred;
+
+	KASSERT(p == curproc);
+
+	if (!member_maybe(p) || jail_of(p->p_cred) != NULL)
+		return;
+
+	/* We are its member, if at all, so the jail does not go away. */
+	mutex_enter(&proc_lock);
+	jm = member_find(p);
+	j = jm != NULL ? jm->jm_jail : NULL;
+	mutex_exit(&proc_lock);
+	if (j == NULL)
+		return;
+
+	cred = kauth_cred_alloc();
+	jail_cred_reserve(1);
+	proc_crmod_enter();
+	kauth_cred_clone(p->p_cred, cred);
+	jail_cred_attach(cred, j);
+	proc_crmod_leave(cred, p->p_cred, true);
+}
+
+/*
+ * How many processes of a jail there are, zombies included.  Needs
+ * jail_lock; takes proc_lock.
+ */
+u_int
+jail_proc_remaining(struct jail *j)
+{
+	struct proc *p;
+	u_int n;
+
+	KASSERT(mutex_owned(&jail_lock));
+
+	mutex_enter(&proc_lock);
+	n = j->j_nmembers;
+	PROCLIST_FOREACH(p, &zombproc) {
+		if (jail_of_proc(p) == j)
+			n++;
+	}
+	/* On their way from the one to the other. */
+	PROCLIST_FOREACH(p, &allproc) {
+		if (p->p_stat != SIDL && jail_of_proc(p) == j &&
+		    member_find(p) == NULL)
+			n++;
+	}
+	mutex_exit(&proc_lock);
+	return n;
+}
+
+/*
+ * Signal the members that a kill has not signalled yet; returns how many
+ * can't be.  Takes proc_lock.
+ */
+static u_int
+members_signal(struct jail *j, u_int kill)
+{
+	struct jail_member *jm;
+	u_int n = 0;
+
+	mutex_enter(&proc_lock);
+	LIST_FOREACH(jm, &j->j_members, jm_list) {
+		if (jm->jm_kill == kill)
+			continue;
+		if (jm->jm_proc->p_stat == SIDL) {
+			n++;	/* is being made */
+			continue;
+		}
+		jm->jm_kill = kill;
+		psignal(jm->jm_proc, j->j_signal);
+	}
+	mutex_exit(&proc_lock);
+	return n;
+}
+
+/*
+ * Command: let a jail die.  All is denied to it from now on, and every
+ * member gets the signal.  Needs jail_lock.  May sleep.
+ *
+ * A fork that was under way has to come to its end first, so there are at
+ * least two passes.  Who is being made still after the last one is caught
+ * by the command's repetition, which EAGAIN asks for.
+ */
+int
+jail_kill(const struct jail_request *jq, struct jail_reply *reply)
+{
+	struct jail *j;
+	u_int kill, pass, unborn;
+
+	KASSERT(mutex_owned(&jail_lock));
+
+	j = jail_find(jq->jq_id);
+	if (j == NULL)
+		return jail_refuse(reply, JAIL_REASON_NO_JAIL, 0, ESRCH);
+	if (jq->jq_signal <= 0 || jq->jq_signal >= NSIG)
+		return jail_refuse(reply, JAIL_REASON_FIELD,
+		    offsetof(struct jail_request, jq_signal), EINVAL);
+
+	if (j->j_state != JAIL_STATE_DYING) {
+		atomic_store_release(&j->j_state, JAIL_STATE_DYING);
+		jail_generation++;
+	}
+	mutex_enter(&proc_lock);
+	j->j_signal = jq->jq_signal;
+	kill = ++j->j_kills;
+	mutex_exit(&proc_lock);
+	unborn = members_signal(j, kill);
+	for (pass = 1; pass < KILL_PASSES && j->j_nmembers > 0 &&
+	    (pass == 1 || unborn > 0); pass++) {
+		(void)kpause("jailkill", false, 1, NULL);
+		unborn = members_signal(j, kill);
+	}
+	if (unborn > 0)
+		return jail_refuse(reply, JAIL_REASON_MEMBERS, (int)unborn,
+		    EAGAIN);
+	return 0;
+}
+
+/* Called once at load. */
+void
+jail_proc_init(void)
+{
+	u_int i;
+
+	for (i = 0; i < NBUCKETS; i++)
+		LIST_INIT(&member_table[i]);
+	exit_hook = exithook_establish(member_exit, NULL);
+	exec_hook = exechook_establish(member_exec, NULL);
+}
+
+/* Called at unload, when there is no member. */
+void
+jail_proc_fini(void)
+{
+
+	KASSERT(member_count == 0);
+
+	exechook_disestablish(exec_hook);
+	exithook_disestablish(exit_hook);
+}
