@@ -124,7 +124,10 @@ install:
 		dir=$(DESTDIR)$(MANDIR)/man$${page##*.}; \
 		install -d $$dir && install -m 644 $$page $$dir || exit 1; \
 	done
-	install -m 755 share/rc.d/* $(DESTDIR)$(PREFIX)/share/examples/rc.d
+	@for script in share/rc.d/*; do \
+		to=$(DESTDIR)$(PREFIX)/share/examples/rc.d/$${script##*/}; \
+		sed 's,/usr/local,$(PREFIX),' $$script > $$to && chmod 755 $$to || exit 1; \
+	done
 	cp -R share/examples/. $(DESTDIR)$(PREFIX)/share/examples/jails
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install -m 644 share/completions/* $(DESTDIR)$(PREFIX)/share/bash-completion/completions

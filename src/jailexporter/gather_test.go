@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -196,11 +198,33 @@ func TestNoModel(t *testing.T) {
 }
 
 func TestProcessMetrics(t *testing.T) {
-	body := scrape(t, &kernel{}).Body.String()
-	for _, name := range []string{"process_cpu_seconds_total", "process_open_fds", "process_max_fds",
-		"process_resident_memory_bytes", "process_virtual_memory_bytes", "process_start_time_seconds", "go_goroutines"} {
-		if !strings.Contains(body, "\n"+name+" ") {
-			t.Errorf("no %s", name)
+	file, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	now := float64(time.Now().Unix())
+	families := parse(t, scrape(t, &kernel{}).Body)
+	for _, c := range []struct {
+		name        string
+		least, most float64
+	}{
+		{"process_cpu_seconds_total", 1e-6, 3600},
+		{"process_open_fds", 4, 1000},
+		{"process_max_fds", 4, math.Inf(1)},
+		{"process_resident_memory_bytes", 1 << 20, 1 << 32},
+		{"process_virtual_memory_bytes", 1 << 20, 1 << 48},
+		{"process_start_time_seconds", now - 3600, now + 2},
+		{"go_goroutines", 1, 1000},
+	} {
+		f := families[c.name]
+		if f == nil {
+			t.Errorf("no %s", c.name)
+			continue
+		}
+		v := f.Metric[0].GetGauge().GetValue() + f.Metric[0].GetCounter().GetValue()
+		if v < c.least || v > c.most {
+			t.Errorf("%s is %v, not from %v to %v", c.name, v, c.least, c.most)
 		}
 	}
 }
