@@ -30,6 +30,7 @@ type process struct {
 	peers       map[*control.Peer]struct{}
 	askers      []asker       // answered later
 	stopTimeout time.Duration // asked for with a stop, or 0
+	progressed  string        // what those who wait for the stop were told last
 	settled     bool          // the start has come to its end
 	began       time.Time
 }
@@ -192,9 +193,12 @@ func (p *process) changed(i int, a service.Action) {
 	case a.To == service.Completed || a.To == service.Down && a.From == service.Stopping:
 		p.say(st.Name, a.To.String()+": "+exitText(st.Last))
 	case a.To == service.Ready:
-		p.say(st.Name, a.To.String())
-	case a.To == service.Stopping:
-		p.progress(st.Name)
+		if p.setup.Services[i].Probed {
+			p.say(st.Name, "ready")
+		} else {
+			p.say(st.Name, "started")
+			p.loop.After(service.Settling, p.after)
+		}
 	}
 	if p.supervisor != nil {
 		p.supervisor.Send(&control.Message{Op: control.OpState, Name: st.Name, Service: p.serviceStatus(st)})
@@ -215,7 +219,8 @@ func (p *process) after() {
 		p.finish()
 		return
 	}
-	if !p.settled && p.graph.Pending() < 0 {
+	p.progress()
+	if !p.settled && p.graph.Pending(p.loop.Now()) < 0 {
 		p.settled = true
 		if p.supervisor != nil {
 			p.supervisor.Send(&control.Message{Op: control.OpSettled, Error: p.failures()})

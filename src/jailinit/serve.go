@@ -105,7 +105,9 @@ func (p *process) request(peer *control.Peer, m *control.Message) {
 			if m.Timeout > 0 {
 				p.hurry(m.Timeout)
 			}
+			p.progressed = "" // the asker has not heard it
 			p.stopAll("asked to")
+			p.progress()
 			return
 		}
 	case control.OpStart, control.OpRestart, control.OpKill, control.OpClear:
@@ -167,7 +169,7 @@ func (p *process) answer() {
 		switch {
 		case a.service < 0 && p.graph.Stopped():
 			a.peer.Send(&control.Message{ID: a.id, Op: control.OpDone})
-		case a.service >= 0 && p.graph.Settled(a.service):
+		case a.service >= 0 && p.graph.Settled(p.loop.Now(), a.service):
 			p.answerService(a)
 		default:
 			kept = append(kept, a)
@@ -194,10 +196,31 @@ func (p *process) answerService(a asker) {
 }
 
 // progress tells those who wait for the stop of all what it waits for.
-func (p *process) progress(name string) {
+func (p *process) progress() {
+	if !p.graph.Stopping() {
+		return
+	}
+	text, more := "", 0
+	for i := range p.graph.Len() {
+		if p.graph.State(i) != service.Stopping {
+			continue
+		}
+		if text == "" {
+			text = "waits for service " + p.setup.Services[i].Name + " to stop"
+		} else {
+			more++
+		}
+	}
+	if more > 0 {
+		text += fmt.Sprintf(", and %d more", more)
+	}
+	if text == p.progressed {
+		return
+	}
+	p.progressed = text
 	for _, a := range p.askers {
 		if a.service < 0 {
-			a.peer.Send(&control.Message{ID: a.id, Op: control.OpProgress, Error: "stopping " + name})
+			a.peer.Send(&control.Message{ID: a.id, Op: control.OpProgress, Error: text})
 		}
 	}
 }
@@ -225,13 +248,13 @@ func (p *process) status() *control.Status {
 	switch {
 	case p.graph.Stopping():
 		st.State = "stopping"
-	case p.graph.Pending() < 0:
+	case p.graph.Pending(p.loop.Now()) < 0:
 		st.State = "running"
 		if st.Reason = p.failures(); st.Reason != "" {
 			st.State = "failed"
 		}
 	default:
-		i := p.graph.Pending()
+		i := p.graph.Pending(p.loop.Now())
 		s := p.graph.Status(p.loop.Now(), i)
 		st.Reason = s.Name + " is " + s.State.String()
 		if s.Reason != "" {

@@ -291,5 +291,5 @@ func (s *Service) describeFailure(now time.Duration, e *Event) string {
 	if s.spec.Restart == Never || n <= 1 {
 		return e.Exit.String()
 	}
-	return fmt.Sprintf("%s, the last of %d starts in %s", e.Exit, n, s.spec.Interval)
+	return fmt.Sprintf("%s; started %d times in %s", e.Exit, n, duration(s.spec.Interval))
 }

@@ -71,7 +71,7 @@ func (s *Service) reason(now time.Duration) string {
 	case Stopping:
 		return "was told to stop"
 	case Backoff:
-		return fmt.Sprintf("%s; next try in %s", s.last, max(s.retry-now, 0).Round(100*time.Millisecond))
+		return fmt.Sprintf("%s; next try in %s", s.last, duration(max(s.retry-now, 0)))
 	case Failed:
 		return s.failure
 	}
@@ -94,12 +94,19 @@ func (s *Service) hopeless() bool {
 	return false
 }
 
+// Settling is how long a daemon that has no way to say that it is ready must
+// have run until its start is taken for a success. Those that come after it
+// do not wait for that.
+const Settling = 100 * time.Millisecond
+
 // Settled says whether service i has come to where it rests: ready,
 // completed, failed, down, or waiting for what will not come by itself.
-func (g *Graph) Settled(i int) bool {
+func (g *Graph) Settled(now time.Duration, i int) bool {
 	s := g.services[i]
 	switch s.state {
-	case Ready, Completed, Failed, Down:
+	case Ready:
+		return s.spec.Probed || now-s.spawned >= Settling
+	case Completed, Failed, Down:
 		return true
 	case Waiting:
 		return s.hopeless()
@@ -109,11 +116,11 @@ func (g *Graph) Settled(i int) bool {
 
 // Pending is the place of a service that is still on its way, by preference
 // one that others wait for; -1 if all are settled.
-func (g *Graph) Pending() int {
+func (g *Graph) Pending(now time.Duration) int {
 	waiting := -1
 	for i, s := range g.services {
 		switch {
-		case g.Settled(i):
+		case g.Settled(now, i):
 		case s.state != Waiting:
 			return i
 		default:
@@ -136,4 +143,17 @@ func (g *Graph) Failures() []int {
 		}
 	}
 	return append(failed, others...)
+}
+
+// duration is d for people: "5 ms", "0.3 s", "10 s", "1m30s".
+func duration(d time.Duration) string {
+	switch {
+	case d < 100*time.Millisecond:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d >= time.Minute:
+		return d.Round(time.Second).String()
+	case d%time.Second == 0 || d >= 10*time.Second:
+		return fmt.Sprintf("%d s", d.Round(time.Second)/time.Second)
+	}
+	return fmt.Sprintf("%.1f s", d.Seconds())
 }

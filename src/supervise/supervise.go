@@ -51,7 +51,7 @@ var ErrNotRunning = control.ErrNotRunning
 // ServiceError says that the jail runs, but not all of its services do.
 type ServiceError struct {
 	Jail   string
-	Reason string // "smtpd failed: exited 1, the last of 5 starts in 10s"
+	Reason string // "smtpd failed: exited 1; started 5 times in 10 s"
 }
 
 func (e *ServiceError) Error() string { return e.Reason }

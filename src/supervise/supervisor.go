@@ -203,6 +203,7 @@ func (s *supervisor) begin(j secmodel.Jail) error {
 			Msg: fmt.Sprintf("jail %s has an init process, %d, that can not be reached at %s", s.name, j.Init, s.layout.ControlSocket(s.name))}
 	}
 	if mine && (j.Processes > 0 || j.State == secmodel.Dying) {
+		s.entered = true
 		s.last = "found without its jail-init"
 		s.crashed()
 		return nil

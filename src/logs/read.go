@@ -1,0 +1,240 @@
+package logs
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// Filter says which lines to read; its zero value is all of them.
+type Filter struct {
+	Services     []string // of any of these
+	Stream       string   // out, err
+	Since, Until time.Time
+	Text         []byte // that the line contains
+}
+
+func (f *Filter) match(l *Line) bool {
+	return (len(f.Services) == 0 || slices.Contains(f.Services, l.Service)) &&
+		(f.Stream == "" || f.Stream == l.Stream) &&
+		(f.Since.IsZero() || !l.Time.Before(f.Since)) &&
+		(f.Until.IsZero() || l.Time.Before(f.Until)) &&
+		(len(f.Text) == 0 || bytes.Contains(l.Text, f.Text))
+}
+
+// Read calls f with the lines of a jail's log directory that the filter lets
+// through, oldest first, until f gives an error. A line that is not one of
+// ours is given as a line of the service "?".
+func Read(dir string, filter Filter, f func(Line) error) error {
+	r, err := open(dir)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	return r.read(filter, f)
+}
+
+// Follow is Read, but goes on with the lines to come, through rotations, until
+// ctx ends; then it gives nil. It sleeps while there are none.
+func Follow(ctx context.Context, dir string, filter Filter, f func(Line) error) error {
+	w, err := newWatcher(dir)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	r, err := open(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	defer func() { r.close() }()
+	stop := context.AfterFunc(ctx, w.wake)
+	defer stop()
+	for {
+		if r == nil {
+			if r, err = open(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+		if r != nil {
+			if err := r.read(filter, f); err != nil {
+				return err
+			}
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err := w.wait(r.current()); err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+	}
+}
+
+// reader is a place in a log: a file, and how far in it.
+type reader struct {
+	dir   string
+	file  *os.File
+	lines *bufio.Reader
+	part  []byte // of a line that is not complete
+	next  []int  // the numbers of old files that come after file
+	last  bool   // file is, or was, current
+}
+
+// open begins with the oldest file.
+func open(dir string) (*reader, error) {
+	numbers, err := oldFiles(dir)
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{dir: dir, next: numbers, lines: bufio.NewReaderSize(nil, 64<<10)}
+	if err := r.advance(); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *reader) close() {
+	if r != nil && r.file != nil {
+		r.file.Close()
+	}
+}
+
+func (r *reader) current() *os.File {
+	if r == nil {
+		return nil
+	}
+	return r.file
+}
+
+func (r *reader) use(f *os.File, last bool) {
+	r.close()
+	r.file, r.last = f, last
+	r.lines.Reset(f)
+	r.part = nil
+}
+
+// advance opens the next old file, or current when there is none.
+func (r *reader) advance() error {
+	for len(r.next) > 0 {
+		n := r.next[0]
+		r.next = r.next[1:]
+		f, err := os.Open(oldPath(r.dir, n))
+		if errors.Is(err, fs.ErrNotExist) { // rotated away meanwhile
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		r.use(f, false)
+		return nil
+	}
+	f, err := os.Open(filepath.Join(r.dir, currentName))
+	if err != nil {
+		return err
+	}
+	r.use(f, true)
+	return nil
+}
+
+func oldPath(dir string, n int) string {
+	return filepath.Join(dir, oldPrefix+fmt.Sprintf("%06d", n))
+}
+
+// rotated finds out whether the file that was current is so no longer, and
+// which files came after it.
+func (r *reader) rotated() (bool, error) {
+	now, err := os.Stat(filepath.Join(r.dir, currentName))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
+	mine, err2 := r.file.Stat()
+	if err2 != nil {
+		return false, err2
+	}
+	if err == nil && os.SameFile(mine, now) {
+		return false, nil
+	}
+	if err != nil { // between the renaming and the new file
+		return false, nil
+	}
+	numbers, err := oldFiles(r.dir)
+	if err != nil {
+		return false, err
+	}
+	r.next = numbers
+	for i, n := range numbers {
+		if st, err := os.Stat(oldPath(r.dir, n)); err == nil && os.SameFile(mine, st) {
+			r.next = numbers[i+1:]
+		}
+	}
+	return true, nil
+}
+
+// read gives all lines that there are.
+func (r *reader) read(filter Filter, f func(Line) error) error {
+	for {
+		if err := r.readFile(filter, f); err != nil {
+			return err
+		}
+		if r.last {
+			switch moved, err := r.rotated(); {
+			case err != nil:
+				return err
+			case !moved:
+				return nil
+			}
+			// What was written before the renaming is still to be read.
+			if err := r.readFile(filter, f); err != nil {
+				return err
+			}
+		}
+		if err := r.advance(); err != nil {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+func (r *reader) readFile(filter Filter, f func(Line) error) error {
+	for {
+		b, err := r.lines.ReadSlice('\n')
+		if err == bufio.ErrBufferFull || err == io.EOF {
+			r.part = append(r.part, b...)
+			if err == io.EOF {
+				return nil
+			}
+			if len(r.part) > 1<<20 {
+				return fmt.Errorf("%s: a line of more than 1 MB is not a log's", r.file.Name())
+			}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if len(r.part) > 0 {
+			b = append(r.part, b...)
+			r.part = nil
+		}
+		l, err := Parse(b)
+		if err != nil {
+			l = Line{Service: "?", Stream: "err", Full: true, Text: bytes.Clone(bytes.TrimSuffix(b, []byte{'\n'}))}
+		}
+		if filter.match(&l) {
+			if err := f(l); err != nil {
+				return err
+			}
+		}
+	}
+}

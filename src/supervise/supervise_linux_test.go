@@ -1,0 +1,702 @@
+package supervise
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"jails/src/control"
+	"jails/src/exit"
+	"jails/src/jail"
+	"jails/src/jailinit"
+	"jails/src/logs"
+	"jails/src/secmodel"
+)
+
+// The test program is also the supervisor and jail-init that the tests
+// start.
+func TestMain(m *testing.M) {
+	k := marks{filepath.Join(os.Getenv("JAILS_PREFIX"), "kernel")}
+	switch filepath.Base(os.Args[0]) {
+	case "jail-init":
+		os.Exit(jailinit.Run(os.Args, os.Stderr, func(id uint32) error { return k.Enter(secmodel.ID(id)) }))
+	case "jailctl":
+		definition := ""
+		if os.Args[2] == "-f" {
+			definition = os.Args[3]
+		}
+		os.Exit(exit.Code(Run(os.Args[len(os.Args)-1], definition, k)))
+	}
+	os.Exit(m.Run())
+}
+
+// world is a prefix of its own with a kernel of marks.
+type world struct {
+	*testing.T
+	k      marks
+	layout jail.Layout
+	name   string
+}
+
+func newWorld(t *testing.T, services string) *world {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("services run as other users, which needs root; run: sudo make test")
+	}
+	dir, err := os.MkdirTemp("", "sv") // short: sockets' paths are
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	t.Setenv("JAILS_PREFIX", dir)
+	w := &world{T: t, k: marks{filepath.Join(dir, "kernel")}, layout: jail.Paths(), name: "web"}
+	for _, d := range []string{w.k.dir, w.layout.Definitions()} {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.define(services)
+	if _, err := w.k.Create(w.name, "/", secmodel.Config{Processes: 7}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.clean)
+	return w
+}
+
+func (w *world) define(services string) {
+	w.Helper()
+	text := "root = \"/jail\"\n" + services
+	if err := os.WriteFile(w.layout.Definition(w.name), []byte(text), 0o600); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// clean leaves no process behind, whatever the test did.
+func (w *world) clean() {
+	if f, err := os.Open(w.layout.SupervisorLock(w.name)); err == nil {
+		if pid := readPID(f); pid > 0 && w.Failed() {
+			unix.Kill(pid, unix.SIGKILL)
+		} else if pid > 0 && unix.Kill(pid, 0) == nil {
+			w.Errorf("supervisor %d still runs", pid)
+			unix.Kill(pid, unix.SIGKILL)
+		}
+		f.Close()
+	}
+	for id := secmodel.ID(1); id < 20; id++ {
+		if pids := w.k.members(id); len(pids) > 0 {
+			if !w.Failed() {
+				w.Errorf("jail %d still has processes %v", id, pids)
+			}
+			w.k.save(markedJail{ID: id})
+			w.k.Kill(id, int(unix.SIGKILL))
+		}
+	}
+	if w.Failed() {
+		b, _ := os.ReadFile(w.layout.Current(w.name))
+		if len(b) > 6000 {
+			b = b[len(b)-6000:]
+		}
+		w.Logf("log:\n%s", b)
+	}
+	// The supervisors are our children: Start leaves them to us.
+	for {
+		pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil)
+		if pid <= 0 || err != nil {
+			return
+		}
+	}
+}
+
+func (w *world) ctx(d time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	w.Cleanup(cancel)
+	return ctx
+}
+
+func (w *world) start() error {
+	return Start(w.ctx(20*time.Second), w.name, w.layout.Definition(w.name), nil)
+}
+
+func (w *world) mustStart() {
+	w.Helper()
+	if err := w.start(); err != nil {
+		w.Fatalf("start: %v", err)
+	}
+}
+
+func (w *world) mustStop() {
+	w.Helper()
+	if err := Stop(w.ctx(20*time.Second), w.name, 0); err != nil {
+		w.Fatalf("stop: %v", err)
+	}
+	if _, err := w.k.Lookup(w.name); !errors.Is(err, secmodel.ErrNoJail) {
+		w.Errorf("after the stop the jail is in the kernel: %v", err)
+	}
+	if _, err := os.Stat(w.layout.Run(w.name)); !os.IsNotExist(err) {
+		left, _ := filepath.Glob(w.layout.Run(w.name) + "/*")
+		w.Errorf("after the stop there is %v", left)
+	}
+}
+
+func (w *world) status(socket string) control.Status {
+	w.Helper()
+	c, err := control.Dial(w.ctx(5*time.Second), socket)
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer c.Close()
+	st, err := c.Status(w.ctx(5 * time.Second))
+	if err != nil {
+		w.Fatal(err)
+	}
+	return st
+}
+
+func (w *world) init() control.Status {
+	w.Helper()
+	return w.status(w.layout.ControlSocket(w.name))
+}
+func (w *world) supervisor() control.Status { w.Helper(); return w.status(Socket(w.layout, w.name)) }
+
+func (w *world) service(name string) control.Service {
+	w.Helper()
+	for _, s := range w.init().Services {
+		if s.Name == name {
+			return s
+		}
+	}
+	w.Fatalf("no service %s", name)
+	return control.Service{}
+}
+
+// lines is what a service's stream has in the log so far.
+func (w *world) lines(service, stream string) []string {
+	w.Helper()
+	var list []string
+	err := logs.Read(w.layout.Log(w.name), logs.Filter{Services: []string{service}, Stream: stream}, func(l logs.Line) error {
+		list = append(list, string(l.Text))
+		return nil
+	})
+	if err != nil && !os.IsNotExist(err) {
+		w.Fatal(err)
+	}
+	return list
+}
+
+func (w *world) eventually(what string, ok func() bool) {
+	w.Helper()
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if ok() {
+			return
+		}
+	}
+	w.Fatalf("not within 10 s: %s", what)
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func (w *world) hasLine(service, stream, text string) bool {
+	for _, l := range w.lines(service, stream) {
+		if l == text {
+			return true
+		}
+	}
+	return false
+}
+
+func sh(name, script string, more ...string) string {
+	return fmt.Sprintf("[[service]]\nname = %q\ncommand = [\"/bin/sh\", \"-c\", %q]\n%s\n", name, script, strings.Join(more, "\n"))
+}
+
+func TestStartAndStop(t *testing.T) {
+	w := newWorld(t, sh("web", `echo web up; echo trouble >&2; exec sleep 1000`, `after = ["db", "setup:completed"]`)+
+		sh("db", `echo db up; sleep 0.1; echo >&3; exec sleep 1000`, `ready = "fd:3"`)+
+		sh("setup", `echo user $USER home $HOME umask $(umask) dir $PWD fds $(ls /proc/self/fd | wc -w) ${TERM-none} $X`,
+			`type = "oneshot"`, `umask = "027"`, `directory = "/usr"`, `environment = { X = "y z" }`))
+	var steps []string
+	if err := Start(w.ctx(20*time.Second), w.name, w.layout.Definition(w.name), func(s string) { steps = append(steps, s) }); err != nil {
+		t.Fatal(err)
+	}
+	if len(steps) == 0 || !strings.Contains(strings.Join(steps, "\n"), "web is ready") {
+		t.Errorf("progress: %q", steps)
+	}
+	if st := w.init(); st.State != "running" || len(st.Services) != 3 || st.Services[0].State != "ready" || st.Services[2].State != "completed" {
+		t.Errorf("status %+v", st)
+	}
+	if st := w.supervisor(); st.State != "running" || st.ID != 1 {
+		t.Errorf("supervisor's status %+v", st)
+	}
+	// ls has 0 to 2 and the directory's own.
+	w.eventually("the oneshot's line", func() bool {
+		return w.hasLine("setup", "out", "user root home /root umask 0027 dir /usr fds 4 none y z")
+	})
+	w.eventually("the lines of web", func() bool { return w.hasLine("web", "out", "web up") && w.hasLine("web", "err", "trouble") })
+	if !Running(w.name) {
+		t.Error("it is not running")
+	}
+	var locked *exit.Error
+	if err := w.start(); !errors.As(err, &locked) || !strings.Contains(err.Error(), "has a supervisor already, process") {
+		t.Errorf("a second start: %v", err)
+	}
+	w.mustStop()
+	if Running(w.name) {
+		t.Error("it is running")
+	}
+	if err := Stop(w.ctx(time.Second), w.name, 0); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("a second stop: %v", err)
+	}
+	// web goes before db, which it comes after.
+	text := strings.Join(w.lines("jail-init", "err"), "\n")
+	if web, db := strings.Index(text, "web: down"), strings.Index(text, "db: down"); web < 0 || db < web {
+		t.Errorf("the order of the stop:\n%s", text)
+	}
+}
+
+func TestStartFailureReachesTheCaller(t *testing.T) {
+	w := newWorld(t, sh("good", "exec sleep 1000")+sh("bad", "echo no port >&2; exit 3", `delay = "1ms"`, `ready = "fd:3"`)+
+		sh("later", "exec sleep 1000", `after = ["bad"]`))
+	err := w.start()
+	var failed *ServiceError
+	if !errors.As(err, &failed) || err.Error() != "bad failed: exited 3; started 5 times in 10 s" {
+		t.Fatalf("start: %v", err)
+	}
+	if st := w.init(); st.State != "failed" || st.Services[0].State != "ready" || st.Services[2].WaitsFor != "bad" {
+		t.Errorf("status %+v", st)
+	}
+	if n := len(w.lines("bad", "err")); n != 5 {
+		t.Errorf("it was started %d times", n)
+	}
+	w.mustStop()
+}
+
+func TestStartErrors(t *testing.T) {
+	for _, c := range []struct{ name, services, want string }{
+		{"no user", sh("a", "exit 0", `user = "nobody-here"`), `no user "nobody-here"`},
+		{"no command", "[[service]]\nname = \"a\"\ncommand = [\"no-such-command\"]\n", "command no-such-command: no such file"},
+		{"no program", "[[service]]\nname = \"a\"\ncommand = [\"/no/such\"]\n", "start /no/such as root: no such file"},
+		{"no directory", sh("a", "exit 0", `directory = "/no/such"`), "directory /no/such: no such file"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, c.services+"restart = \"never\"\n")
+			if err := w.start(); err == nil || !strings.Contains(err.Error(), "a failed: "+c.want) {
+				t.Errorf("start: %v", err)
+			}
+			w.mustStop()
+		})
+	}
+	t.Run("bad definition", func(t *testing.T) {
+		w := newWorld(t, "prot = 1\n")
+		if err := w.start(); err == nil || !strings.Contains(err.Error(), `web.toml:2:1: unknown key "prot"`) || exit.Code(err) != exit.Config {
+			t.Errorf("start: %d %v", exit.Code(err), err)
+		}
+		if _, err := w.k.Lookup(w.name); err != nil {
+			t.Errorf("the jail is gone: %v", err)
+		}
+	})
+	t.Run("no jail", func(t *testing.T) {
+		w := newWorld(t, "")
+		w.k.Destroy(1)
+		if err := w.start(); err == nil || exit.Code(err) != exit.NoInput {
+			t.Errorf("start: %d %v", exit.Code(err), err)
+		}
+	})
+	t.Run("entry refused", func(t *testing.T) {
+		w := newWorld(t, sh("a", "exec sleep 1000"))
+		w.k.save(markedJail{ID: 1, Name: "web", State: secmodel.Dying})
+		if err := w.start(); err == nil || !strings.Contains(err.Error(), secmodel.ErrDying.Error()) {
+			t.Errorf("start: %v", err)
+		}
+		if _, err := w.k.Lookup(w.name); !errors.Is(err, secmodel.ErrNoJail) {
+			t.Errorf("the jail is still there: %v", err)
+		}
+	})
+	t.Run("time over", func(t *testing.T) {
+		w := newWorld(t, sh("slow", "exec sleep 1000", `ready = "fd:3"`))
+		err := Start(w.ctx(500*time.Millisecond), w.name, w.layout.Definition(w.name), nil)
+		var step *StepError
+		if !errors.As(err, &step) || !strings.Contains(err.Error(), "slow is starting: is not ready yet") {
+			t.Errorf("start: %v", err)
+		}
+		w.mustStop()
+	})
+}
+
+// A supervisor that is killed loses no service and no line, and the next one
+// goes on.
+func TestAdoption(t *testing.T) {
+	w := newWorld(t, sh("count", `i=0; while :; do i=$((i+1)); echo $i; sleep 0.01; done`))
+	w.mustStart()
+	w.eventually("lines", func() bool { return len(w.lines("count", "out")) > 20 })
+	before := w.service("count")
+	pid := w.supervisor().PID
+	unix.Kill(pid, unix.SIGKILL)
+	w.eventually("the supervisor's end", func() bool { return !Running(w.name) })
+	time.Sleep(300 * time.Millisecond)
+	if now := w.service("count"); now.PID != before.PID {
+		t.Fatalf("the service was restarted: %+v, %+v", before, now)
+	}
+	n := len(w.lines("count", "out"))
+	w.mustStart()
+	w.eventually("more lines", func() bool { return len(w.lines("count", "out")) > n+40 })
+	if now := w.service("count"); now.PID != before.PID || now.Restarts != 0 {
+		t.Errorf("the service was restarted: %+v, %+v", before, now)
+	}
+	// Stop brings a supervisor back if there is none.
+	unix.Kill(w.supervisor().PID, unix.SIGKILL)
+	w.eventually("the supervisor's end", func() bool { return !Running(w.name) })
+	w.mustStop()
+	for i, l := range w.lines("count", "out") {
+		if l != strconv.Itoa(i+1) {
+			t.Fatalf("line %d is %q", i+1, l)
+		}
+	}
+}
+
+// When jail-init dies the rest of the jail is killed and all starts afresh.
+func TestInitDies(t *testing.T) {
+	w := newWorld(t, sh("a", `(setsid sleep 1000 &); echo up $$; exec sleep 1000`))
+	w.mustStart()
+	st := w.init()
+	old := w.k.members(1)
+	if len(old) != 3 {
+		t.Errorf("members %v", old)
+	}
+	unix.Kill(st.PID, unix.SIGKILL)
+	w.eventually("a new jail-init", func() bool {
+		j, err := w.k.Lookup(w.name)
+		return err == nil && j.ID == 2 && len(w.k.members(2)) == 3 && len(w.lines("a", "out")) == 2
+	})
+	if left := w.k.members(1); len(left) > 0 {
+		t.Errorf("left of the old jail: %v", left)
+	}
+	w.eventually("running", func() bool { return w.supervisor().State == "running" })
+	if st := w.supervisor(); st.Restarts != 1 || st.ID != 2 {
+		t.Errorf("status %+v", st)
+	}
+	j, err := w.k.load(2)
+	if err != nil || j.Config.Processes != 7 || len(j.Config.Ports) != 1 || j.Config.Ports[0].First != 80 {
+		t.Errorf("the new jail's configuration: %+v %v", j, err)
+	}
+	if !strings.Contains(strings.Join(w.lines("supervisor", "err"), "\n"), "jail-init was killed by SIGKILL") {
+		t.Errorf("the log does not say why: %q", w.lines("supervisor", "err"))
+	}
+	w.mustStop()
+}
+
+// The same while no supervisor is there to see it.
+func TestInitAndSupervisorDie(t *testing.T) {
+	w := newWorld(t, sh("a", `exec sleep 1000`))
+	w.mustStart()
+	st := w.init()
+	unix.Kill(w.supervisor().PID, unix.SIGKILL)
+	w.eventually("the supervisor's end", func() bool { return !Running(w.name) })
+	unix.Kill(st.PID, unix.SIGKILL)
+	w.eventually("jail-init's end", func() bool { return len(w.k.members(1)) == 1 })
+	w.mustStart()
+	if len(w.k.members(1)) != 0 || len(w.k.members(2)) != 2 {
+		t.Errorf("members %v %v", w.k.members(1), w.k.members(2))
+	}
+	w.mustStop()
+}
+
+// A jail that someone else kills is not started again.
+func TestKilledByAnother(t *testing.T) {
+	w := newWorld(t, sh("a", `exec sleep 1000`))
+	w.mustStart()
+	if err := w.k.Kill(1, int(unix.SIGKILL)); err != nil {
+		t.Fatal(err)
+	}
+	w.eventually("the supervisor's end", func() bool {
+		_, err := os.Stat(w.layout.Run(w.name))
+		return os.IsNotExist(err)
+	})
+	if _, err := w.k.Lookup(w.name); !errors.Is(err, secmodel.ErrNoJail) {
+		t.Errorf("the jail: %v", err)
+	}
+}
+
+func TestSignals(t *testing.T) {
+	for _, who := range []string{"supervisor", "jail-init"} {
+		t.Run(who, func(t *testing.T) {
+			w := newWorld(t, sh("a", `trap 'echo bye; exit 0' TERM; while :; do sleep 0.01; done`))
+			w.mustStart()
+			pid := w.supervisor().PID
+			if who == "jail-init" {
+				pid = w.init().PID
+			}
+			unix.Kill(pid, unix.SIGHUP)
+			unix.Kill(pid, unix.SIGURG)
+			time.Sleep(50 * time.Millisecond)
+			unix.Kill(pid, unix.SIGTERM)
+			w.eventually("the end", func() bool {
+				_, err := os.Stat(w.layout.Run(w.name))
+				return os.IsNotExist(err)
+			})
+			if !w.hasLine("a", "out", "bye") {
+				t.Errorf("it was not stopped in order: %q", w.lines("a", "out"))
+			}
+		})
+	}
+}
+
+func TestClosedPipesAreStillSupervised(t *testing.T) {
+	w := newWorld(t, sh("a", `echo up; exec >&- 2>&-; exec sleep 1000`))
+	w.mustStart()
+	for i := 1; i <= 2; i++ {
+		w.eventually("a line", func() bool { return len(w.lines("a", "out")) == i })
+		unix.Kill(w.service("a").PID, unix.SIGKILL)
+		w.eventually("a restart", func() bool {
+			s := w.service("a")
+			return s.Restarts == i && s.State == "ready" && s.Last.Signal == 9
+		})
+	}
+	w.eventually("three lines", func() bool { return len(w.lines("a", "out")) == 3 })
+	w.mustStop()
+}
+
+func TestFloodStarvesNobody(t *testing.T) {
+	w := newWorld(t, "[log]\nkeep = \"2 x 100 MB\"\n"+
+		sh("flood", `yes a line that is neither long nor short | head -c 20000000; exec sleep 1000`)+
+		sh("quiet", `for i in 1 2 3 4 5 6 7 8; do echo quiet $i; sleep 0.01; done; exec sleep 1000`, `after = ["flood:started"]`))
+	w.mustStart()
+	w.eventually("all lines", func() bool { return w.supervisor().Logs.Bytes > 20000000 && w.hasLine("quiet", "out", "quiet 8") })
+	var order []string
+	if err := logs.Read(w.layout.Log(w.name), logs.Filter{Stream: "out"}, func(l logs.Line) error {
+		if n := len(order); n == 0 || order[n-1] != l.Service {
+			order = append(order, l.Service)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if len(order) < 4 {
+		t.Errorf("the streams were not read in turn: %q", order)
+	}
+	w.mustStop()
+}
+
+func TestFloodIsStopped(t *testing.T) {
+	w := newWorld(t, "[log]\nkeep = \"3 x 1 MB\"\n"+sh("flood", `exec yes a line that is neither long nor short`))
+	w.mustStart()
+	w.eventually("a flood", func() bool { return w.supervisor().Logs.Bytes > 10_000_000 })
+	begin := time.Now()
+	w.mustStop()
+	if took := time.Since(begin); took > 2*time.Second {
+		t.Errorf("the stop took %v", took)
+	}
+	names, _ := filepath.Glob(w.layout.Log(w.name) + "/*")
+	total := int64(0)
+	for _, n := range names {
+		st, err := os.Stat(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		total += st.Size()
+	}
+	if len(names) != 3 || total > 3<<20 {
+		t.Errorf("%d files of %d bytes", len(names), total)
+	}
+}
+
+// A stop right after the start, when processes may not have called setsid
+// yet, ends all of them.
+func TestStopAtOnce(t *testing.T) {
+	for i := range 10 {
+		t.Run(strconv.Itoa(i), func(t *testing.T) {
+			w := newWorld(t, sh("a", "exec sleep 1000")+sh("b", "(setsid setsid sleep 1000 &) ; exec sleep 1000"))
+			ctx, cancel := context.WithCancel(context.Background())
+			err := Start(ctx, w.name, w.layout.Definition(w.name), func(string) {
+				go func() {
+					time.Sleep(time.Duration(i) * time.Millisecond / 2)
+					cancel()
+				}()
+			})
+			cancel()
+			if err != nil && ctx.Err() == nil {
+				t.Fatal(err)
+			}
+			w.mustStop()
+		})
+	}
+}
+
+func TestStubbornServices(t *testing.T) {
+	w := newWorld(t, sh("deaf", `trap '' TERM; while :; do sleep 0.1; done`, `stop = { timeout = "300ms" }`)+
+		sh("daemon", `(setsid sh -c 'trap "" TERM HUP; while :; do sleep 0.1; done' >/dev/null 2>&1 &) ; exec sleep 1000`)+
+		sh("stopped", `kill -STOP $$; exec sleep 1000`))
+	w.mustStart()
+	err := Stop(w.ctx(150*time.Millisecond), w.name, 0)
+	var step *StepError
+	if !errors.As(err, &step) || !strings.Contains(err.Error(), "waits for service deaf to stop") {
+		t.Errorf("an impatient stop: %v", err)
+	}
+	begin := time.Now()
+	w.mustStop()
+	if took := time.Since(begin); took > 3*time.Second {
+		t.Errorf("the stop took %v", took)
+	}
+	if s := strings.Join(w.lines("jail-init", "err"), "\n"); !strings.Contains(s, "deaf: down: killed by signal 9") || !strings.Contains(s, "stopped: down: killed by signal 15") {
+		t.Errorf("log:\n%s", s)
+	}
+}
+
+func TestReadiness(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	l.Close()
+	flag := filepath.Join(t.TempDir(), "flag")
+	probe := filepath.Join(t.TempDir(), "probe")
+	if err := os.WriteFile(probe, fmt.Appendf(nil, "#!/bin/sh\ntest -e %s\n", flag), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, sh("tcp", "exec sleep 1000", fmt.Sprintf("ready = \"tcp:%d\"", port))+
+		sh("exec", "exec sleep 1000", fmt.Sprintf("ready = \"exec:%s\"", probe))+
+		sh("fd", "sleep 0.2; echo ready >&4; exec sleep 1000", `ready = "fd:4"`)+
+		sh("closes", "exec 3>&-; exec sleep 1000", `ready = "fd:3"`))
+	done := make(chan error, 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() { done <- Start(ctx, w.name, w.layout.Definition(w.name), nil) }()
+	w.eventually("fd is ready", func() bool { return exists(w.layout.ControlSocket(w.name)) && w.service("fd").State == "ready" })
+	for _, name := range []string{"tcp", "exec", "closes"} {
+		if s := w.service(name); s.State != "starting" || s.Reason != "is not ready yet" {
+			t.Errorf("%s: %+v", name, s)
+		}
+	}
+	if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if err := os.WriteFile(flag, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.eventually("tcp and exec are ready", func() bool { return w.service("tcp").State == "ready" && w.service("exec").State == "ready" })
+	w.eventually("a word on closes", func() bool {
+		return w.hasLine("jail-init", "err", "closes: closed its readiness descriptor without a newline")
+	})
+	cancel()
+	<-done
+	w.mustStop()
+}
+
+func TestLongLinesKeepTheirTag(t *testing.T) {
+	w := newWorld(t, sh("a", `head -c 20000 /dev/zero | tr '\0' x; echo; printf 'half'; exit 0`, `restart = "never"`))
+	w.mustStart()
+	w.eventually("the lines", func() bool { return len(w.lines("a", "out")) == 4 })
+	w.mustStop()
+	var got []string
+	logs.Read(w.layout.Log(w.name), logs.Filter{Services: []string{"a"}}, func(l logs.Line) error {
+		got = append(got, fmt.Sprintf("%s %s %v %d", l.Service, l.Stream, l.Full, len(l.Text)))
+		return nil
+	})
+	want := []string{"a out false 8192", "a out false 8192", "a out true 3616", "a out false 4"}
+	if strings.Join(got, ",") != strings.Join(want, ",") {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestServiceRequests(t *testing.T) {
+	w := newWorld(t, sh("a", "exec sleep 1000")+sh("bad", "exit 1", `delay = "1ms"`, "limit = 2"))
+	var failed *ServiceError
+	if err := w.start(); !errors.As(err, &failed) {
+		t.Fatal(err)
+	}
+	c, err := control.Dial(w.ctx(5*time.Second), w.layout.ControlSocket(w.name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	pid := w.service("a").PID
+	for _, r := range []struct {
+		op, service, state, err string
+	}{
+		{control.OpStop, "a", "down", ""},
+		{control.OpStop, "a", "down", ""},
+		{control.OpKill, "a", "", "service a has no process; it is down"},
+		{control.OpStart, "a", "ready", ""},
+		{control.OpRestart, "a", "ready", ""},
+		{control.OpClear, "bad", "down", ""},
+		{control.OpStart, "bad", "", "service bad is failed: exited 1; started 2 times in 10 s"},
+		{control.OpStart, "none", "", `jail web has no service "none"`},
+		{control.OpStart, "", "", `the request "start" names no service`},
+		{"nonsense", "a", "", `unknown request "nonsense"`},
+	} {
+		s, err := c.Service(w.ctx(5*time.Second), r.op, r.service, 0)
+		var refused *control.Refused
+		if r.err != "" && (!errors.As(err, &refused) || err.Error() != r.err) || r.err == "" && (err != nil || s.State != r.state) {
+			t.Errorf("%s %s: %+v %v", r.op, r.service, s, err)
+		}
+	}
+	if now := w.service("a").PID; now == pid || now == 0 {
+		t.Errorf("the process was %d, is %d", pid, now)
+	}
+	if _, err := c.Service(w.ctx(5*time.Second), control.OpKill, "a", int(unix.SIGKILL)); err != nil {
+		t.Error(err)
+	}
+	w.eventually("a restart", func() bool { s := w.service("a"); return s.Restarts == 1 && s.State == "ready" })
+	w.mustStop()
+}
+
+// What clients send can not hurt jail-init.
+func TestBadClients(t *testing.T) {
+	w := newWorld(t, sh("a", "exec sleep 1000"))
+	w.mustStart()
+	pid := w.init().PID
+	for _, socket := range []string{w.layout.ControlSocket(w.name), Socket(w.layout, w.name)} {
+		for _, data := range []string{"", "x", "\x00\x00\x00\x02{]", "\xff\xff\xff\xff", "\x00\x00\x00\x00", "\x00\x00\x00\x04null", "\x00\x00\x00\x0e{\"op\":\"setup\"}",
+			"\x00\x00\x00\x11{\"op\":\"streams\"}  ", "\x00\x00\xff\xff", "\x00\x00\x00\x2c{\"op\":\"done\",\"streams\":[{\"service\":\"a\"}]}     "} {
+			conn, err := net.Dial("unix", socket)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := conn.Write([]byte(data)); err != nil {
+				t.Fatal(err)
+			}
+			conn.Close()
+		}
+		// Descriptors that nobody asked for are closed.
+		fd, err := control.Connect(socket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 5 {
+			if err := unix.Sendmsg(fd, []byte{0}, unix.UnixRights(0, 1, 2, fd), nil, 0); err != nil {
+				break
+			}
+		}
+		defer unix.Close(fd)
+		// More than it serves at one time.
+		for range 70 {
+			if fd, err := control.Connect(socket); err == nil {
+				defer unix.Close(fd)
+			}
+		}
+	}
+	// Those above still hold their places: only closing frees them.
+	w.eventually("descriptors", func() bool {
+		fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+		return err == nil && len(fds) < 90
+	})
+	if unix.Kill(pid, 0) != nil {
+		t.Fatal("jail-init died")
+	}
+	unix.Kill(pid, unix.SIGTERM)
+	w.eventually("the end", func() bool {
+		_, err := os.Stat(w.layout.Run(w.name))
+		return os.IsNotExist(err)
+	})
+}
