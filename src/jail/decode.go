@@ -85,6 +85,10 @@ func DecodeSettings(file string, data []byte) (*Settings, error) {
 				d.add("parallel", "parallel must be 1 to 64")
 			}
 		}
+		if d.has("sets") {
+			s.Sets = raw.Sets
+			d.check("sets", checkPath(s.Sets))
+		}
 		from, to := raw.Defaults.Defaults, &s.Defaults
 		to.Base = from.Base
 		if d.has("defaults.level") {

@@ -88,6 +88,7 @@ type Syslog struct {
 // Settings are /etc/jailmgr.toml.
 type Settings struct {
 	Parallel int      `toml:"parallel"` // jails worked on at one time, 1 to 64, default 4
+	Sets     string   `toml:"sets"`     // a directory of sets to bootstrap from, default /var/jails/sets
 	Defaults Defaults `toml:"-"`        // [defaults]
 }
 

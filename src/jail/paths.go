@@ -36,6 +36,7 @@ func (l Layout) Definition(name string) string { return l.path("etc/jails", name
 
 func (l Layout) Bases() string               { return l.path("var/jails/base") }
 func (l Layout) Base(base string) string     { return l.path("var/jails/base", base) }
+func (l Layout) Sets() string                { return l.path("var/jails/sets") }
 func (l Layout) Volumes() string             { return l.path("var/jails/volumes") }
 func (l Layout) Volume(volume string) string { return l.path("var/jails/volumes", volume) }
 

@@ -78,10 +78,14 @@ type Locked struct {
 }
 
 func (e *Locked) Error() string {
-	if e.PID == 0 {
-		return fmt.Sprintf("another jailmgr works on jail %s; try again later", e.Name)
+	what := "jail " + e.Name
+	if CheckName(e.Name) != nil {
+		what = "the bases"
 	}
-	return fmt.Sprintf("process %d works on jail %s (%s); try again later", e.PID, e.Name, e.Doing)
+	if e.PID == 0 {
+		return fmt.Sprintf("another jailmgr works on %s; try again later", what)
+	}
+	return fmt.Sprintf("process %d works on %s (%s); try again later", e.PID, what, e.Doing)
 }
 
 // Is makes errors.Is(err, ErrLocked) true.
@@ -92,6 +96,9 @@ type Lock struct {
 	file *os.File
 	path string
 }
+
+// LockBases is Lock for the base layers, which have no jail's name.
+func (l Layout) LockBases(doing string) (*Lock, error) { return l.Lock("0bases", doing) }
 
 // Lock takes the lock of a jail for doing something, or at once gives a
 // *Locked. It makes the directories that it needs, mode 0700.
@@ -162,4 +169,16 @@ func (k *Lock) Unlock() error {
 		err = e
 	}
 	return err
+}
+
+// Locked says whether someone works on the jail.
+func (l Layout) Locked(name string) bool {
+	f, err := os.OpenFile(filepath.Join(l.locks(), name), os.O_RDWR|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	// A shared lock, let go at once: it can make another's attempt fail, but
+	// only while this one finds that nobody works.
+	return errors.Is(flock(f, unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK)
 }

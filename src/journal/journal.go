@@ -37,8 +37,8 @@ type Journal struct {
 // it is done.
 var Hook func(verb string, s Step)
 
-// errTorn is a last line that was not written to its end.
-var errTorn = errors.New("torn line")
+// ErrDamaged is a journal that does not read as it was written.
+var ErrDamaged = errors.New("damaged journal")
 
 const done = "done"
 
@@ -173,17 +173,17 @@ func parse(line string) (Step, error) {
 	for rest != "" {
 		q, err := strconv.QuotedPrefix(rest)
 		if err != nil {
-			return s, fmt.Errorf("%w: %q", errTorn, line)
+			return s, fmt.Errorf("%w: %q", ErrDamaged, line)
 		}
 		a, err := strconv.Unquote(q)
 		if err != nil {
-			return s, fmt.Errorf("%w: %q", errTorn, line)
+			return s, fmt.Errorf("%w: %q", ErrDamaged, line)
 		}
 		s.Args = append(s.Args, a)
 		rest = strings.TrimPrefix(rest[len(q):], " ")
 	}
 	if kind == "" {
-		return s, fmt.Errorf("%w: %q", errTorn, line)
+		return s, fmt.Errorf("%w: %q", ErrDamaged, line)
 	}
 	return s, nil
 }

@@ -40,6 +40,7 @@ type Base struct {
 	Verified string        `json:"verified"` // the file with the checksums, "" if they were not asked for
 	Bytes    int64         `json:"bytes"`
 	Skipped  int           `json:"skipped_devices"`
+	Unowned  int           `json:"unowned_files"` // whose owners this user namespace does not have
 	Took     time.Duration `json:"-"`
 	Seconds  float64       `json:"seconds"`
 }
@@ -73,7 +74,7 @@ func (s *Store) Bootstrap(ctx context.Context, o Bootstrap) (_ *Base, err error)
 	if err := s.makeParents(); err != nil {
 		return nil, err
 	}
-	if err := s.sweepBases(); err != nil {
+	if err := s.Sweep(); err != nil {
 		return nil, err
 	}
 	tmp, err := os.MkdirTemp(s.Layout.Bases(), ".new-")
@@ -127,7 +128,7 @@ func (s *Store) Bootstrap(ctx context.Context, o Bootstrap) (_ *Base, err error)
 	if err := os.Rename(tmp, b.Path); err != nil {
 		return nil, err
 	}
-	b.Bytes, b.Skipped, b.Took = x.bytes, x.skipped, time.Since(start)
+	b.Bytes, b.Skipped, b.Unowned, b.Took = x.bytes, x.skipped, x.unowned, time.Since(start)
 	b.Seconds = b.Took.Seconds()
 	return b, jail.SyncDir(s.Layout.Bases())
 }
@@ -211,9 +212,13 @@ func (s *Store) baseFree(name string) error {
 	return nil
 }
 
-// sweepBases removes what a Bootstrap that ended early has left.
-func (s *Store) sweepBases() error {
+// Sweep removes what a Bootstrap that ended early has left. The caller holds
+// the lock of bases.
+func (s *Store) Sweep() error {
 	entries, err := os.ReadDir(s.Layout.Bases())
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -283,10 +288,11 @@ func releaseOf(r *os.Root, dir string) string {
 	}
 	abs = strings.TrimSuffix(abs, "/binary/sets")
 	arch, release := filepath.Base(abs), strings.TrimPrefix(filepath.Base(filepath.Dir(abs)), "NetBSD-")
-	if name := release + "-" + arch; release != "" && release[0] >= '0' && release[0] <= '9' && jail.CheckBase(name) == nil {
-		return name
+	name := release + "-" + arch
+	if !regexp.MustCompile(`^[0-9]+\.[0-9]`).MatchString(release) || jail.CheckBase(name) != nil {
+		return ""
 	}
-	return ""
+	return name
 }
 
 func syncTree(dir string) error {

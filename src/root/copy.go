@@ -95,9 +95,9 @@ func (c *copier) entry(name string) error {
 			return err
 		}
 		if sys, ok := st.Sys().(*syscall.Stat_t); ok && c.owner {
-			return c.to.Lchown(name, int(sys.Uid), int(sys.Gid))
+			err = c.to.Lchown(name, int(sys.Uid), int(sys.Gid))
 		}
-		return nil
+		return err
 	case 0:
 		return c.file(name, st)
 	}

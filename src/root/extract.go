@@ -33,6 +33,7 @@ type extractor struct {
 	bytes   int64
 	entries int
 	skipped int // device nodes, which only we make
+	unowned int // files whose owner this user namespace does not have
 	dirs    map[string]dirMeta
 }
 
@@ -139,9 +140,9 @@ func (x *extractor) entry(h *tar.Header, content io.Reader) error {
 			return err
 		}
 		if x.owner {
-			return x.root.Lchown(name, h.Uid, h.Gid)
+			_, err = x.owned(x.root.Lchown(name, h.Uid, h.Gid))
 		}
-		return nil
+		return err
 	case tar.TypeLink:
 		return x.link(name, h.Linkname)
 	}
@@ -249,11 +250,13 @@ func (x *extractor) file(name string, h *tar.Header, mode fs.FileMode, content i
 		return io.ErrUnexpectedEOF
 	}
 	mode &= keptMode
-	if x.owner {
-		if err := f.Chown(h.Uid, h.Gid); err != nil {
+	owned := x.owner
+	if owned {
+		if owned, err = x.owned(f.Chown(h.Uid, h.Gid)); err != nil {
 			return err
 		}
-	} else {
+	}
+	if !owned {
 		// Set-id would be for us, not for whom the archive means.
 		mode &^= fs.ModeSetuid | fs.ModeSetgid
 	}
@@ -263,6 +266,16 @@ func (x *extractor) file(name string, h *tar.Header, mode fs.FileMode, content i
 	return x.root.Chtimes(name, h.ModTime, h.ModTime)
 }
 
+// owned says whether a change of owner was done. A user namespace has only
+// some users, and says EINVAL of others.
+func (x *extractor) owned(err error) (bool, error) {
+	if errors.Is(err, unix.EINVAL) {
+		x.unowned++
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // finish gives the directories their modes, owners and times, and closes.
 func (x *extractor) finish() error {
 	for name, m := range x.dirs {
@@ -270,11 +283,14 @@ func (x *extractor) finish() error {
 			name = "."
 			m.mode |= 0o700
 		}
-		if x.owner {
-			if err := x.root.Chown(name, m.uid, m.gid); err != nil {
+		owned := x.owner
+		if owned {
+			var err error
+			if owned, err = x.owned(x.root.Chown(name, m.uid, m.gid)); err != nil {
 				return err
 			}
-		} else {
+		}
+		if !owned {
 			m.mode = m.mode&^(fs.ModeSetuid|fs.ModeSetgid) | 0o700
 		}
 		if err := x.root.Chmod(name, m.mode); err != nil {

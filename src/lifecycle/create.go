@@ -1,0 +1,134 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"jails/src/jail"
+	"jails/src/journal"
+	"jails/src/root"
+)
+
+// ErrExists is a jail that there is already.
+var ErrExists = errors.New("exists already")
+
+// Create makes a jail of the text of its definition, which stands at
+// Layout.Definition afterwards.
+func (h *Host) Create(ctx context.Context, name string, text []byte) error {
+	return h.locked(ctx, name, verbCreate, func() error {
+		settings, err := h.Layout.LoadSettings()
+		if err != nil {
+			return err
+		}
+		path := h.Layout.Definition(name)
+		def, err := jail.Decode(path, text, settings)
+		if err != nil {
+			return err
+		}
+		if _, err := os.Lstat(path); err == nil {
+			return fmt.Errorf("jail %s %w (%s)", name, ErrExists, path)
+		} else if !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		if err := h.Store.Check(def); err != nil {
+			return err
+		}
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		j, err := journal.Begin(h.Layout.Journal(name), verbCreate)
+		if err != nil {
+			return err
+		}
+		if err := h.create(ctx, def, text, j); err != nil {
+			return h.rollback(ctx, name, j, err)
+		}
+		return j.Remove()
+	})
+}
+
+func (h *Host) create(ctx context.Context, def *jail.Definition, text []byte, j *journal.Journal) error {
+	if err := h.Store.Create(ctx, def, j); err != nil {
+		return err
+	}
+	// The definition comes last: with it the jail is there.
+	path := h.Layout.Definition(def.Name)
+	if err := j.Record(true, root.StepFile, path, root.Digest(text)); err != nil {
+		return err
+	}
+	return jail.WriteFile(path, text, 0o644, true)
+}
+
+// Destroy removes a jail that does not run: its definition, its data and its
+// logs, not its volumes.
+func (h *Host) Destroy(ctx context.Context, name string) error {
+	return h.locked(ctx, name, verbDestroy, func() error {
+		if err := h.mustNotRun(name); err != nil {
+			return err
+		}
+		if !h.known(name) {
+			return &UnknownError{name}
+		}
+		left, err := h.Store.Mounted(name)
+		if err != nil {
+			return err
+		}
+		if len(left) > 0 {
+			return fmt.Errorf("%s is %w; see: jailmgr repair %s", left[len(left)-1], root.ErrMounted, name)
+		}
+		j, err := journal.Begin(h.Layout.Journal(name), verbDestroy)
+		if err != nil {
+			return err
+		}
+		return h.destroy(j, name)
+	})
+}
+
+// destroy goes on to the end, whatever part was done already.
+func (h *Host) destroy(j *journal.Journal, name string) error {
+	err := j.Record(true, stepDestroy, name)
+	if err == nil {
+		err = h.Store.Destroy(name)
+	}
+	if err == nil {
+		// The definition goes last: until then the jail can be named.
+		err = os.Remove(h.Layout.Definition(name))
+		if errors.Is(err, os.ErrNotExist) {
+			err = nil
+		}
+	}
+	if err != nil {
+		return errors.Join(err, j.Close())
+	}
+	if err := jail.SyncDir(filepath.Dir(h.Layout.Definition(name))); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return errors.Join(err, j.Close())
+	}
+	return j.Remove()
+}
+
+// stepDestroy is not undone: a destroy goes forward only.
+const stepDestroy = "destroy"
+
+// known says whether anything of a jail of that name is there.
+func (h *Host) known(name string) bool {
+	for _, path := range []string{h.Layout.Definition(name), h.Layout.Jail(name)} {
+		if _, err := os.Lstat(path); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+func (h *Host) mustNotRun(name string) error {
+	_, exists, err := h.lookup(name)
+	if err != nil {
+		return err
+	}
+	if exists || h.Supervisor.Running(name) {
+		return &RunningError{name}
+	}
+	return nil
+}

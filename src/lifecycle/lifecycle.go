@@ -1,0 +1,261 @@
+// Package lifecycle brings whole jails from one state into another: created,
+// started, stopped, destroyed, and, after a kill or a power loss at whatever
+// point, repaired.
+//
+// Each change holds the jail's lock, and records its steps in the jail's
+// journal before it does them. A journal that a start has finished stays as
+// long as the jail runs: its steps are what a stop undoes. A journal that is
+// not finished is undone by whoever next changes the jail, except that a
+// destroy is carried on to its end.
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"jails/src/jail"
+	"jails/src/journal"
+	"jails/src/root"
+	"jails/src/secmodel"
+)
+
+// Kernel is what is asked of the kernel's model; a *secmodel.Client has it.
+type Kernel interface {
+	Create(name, root string, c secmodel.Config) (secmodel.ID, error)
+	Kill(id secmodel.ID, signal int) error
+	Wait(ctx context.Context, id secmodel.ID) error
+	Destroy(id secmodel.ID) error
+	Lookup(nameOrID string) (secmodel.Jail, error)
+}
+
+// Supervisor is what is asked of a jail's supervisor; package supervise has
+// it.
+type Supervisor interface {
+	Start(ctx context.Context, name, definition string, progress func(string)) error
+	Stop(ctx context.Context, name string, timeout time.Duration) error
+	Running(name string) bool
+}
+
+// Host is where the jails are.
+type Host struct {
+	Layout     jail.Layout
+	Store      *root.Store
+	Kernel     Kernel // nil if no model is loaded
+	Supervisor Supervisor
+	// Note is told what the administrator should know, in one line.
+	Note func(name, text string)
+}
+
+// The kinds of steps of this package; the others are root's.
+const stepKernel = "kernel" // the kernel's jail of that name
+
+// The verbs in journals.
+const (
+	verbCreate    = "create"
+	verbStart     = "start"
+	verbProvision = "provision"
+	verbDestroy   = "destroy"
+)
+
+func (h *Host) note(name, format string, args ...any) {
+	if h.Note != nil {
+		h.Note(name, fmt.Sprintf(format, args...))
+	}
+}
+
+// locked runs f with the jail's lock, after what an earlier change left is
+// put right.
+func (h *Host) locked(ctx context.Context, name, doing string, f func() error) error {
+	if err := jail.CheckName(name); err != nil {
+		return err
+	}
+	lock, err := h.Layout.Lock(name, doing)
+	if err != nil {
+		return err
+	}
+	verb, err := h.recover(ctx, name)
+	if err == nil && (verb != verbDestroy || doing != verbDestroy) {
+		err = f()
+	}
+	return errors.Join(err, lock.Unlock())
+}
+
+// lookup is the kernel's jail of that name; ok is false if there is none.
+func (h *Host) lookup(name string) (j secmodel.Jail, ok bool, err error) {
+	if h.Kernel == nil {
+		return j, false, nil
+	}
+	j, err = h.Kernel.Lookup(name)
+	switch {
+	case err == nil:
+		return j, true, nil
+	case errors.Is(err, secmodel.ErrNoJail), errors.Is(err, secmodel.ErrNoModel):
+		return j, false, nil
+	}
+	return j, false, err
+}
+
+// end kills what is in the kernel's jail of that name, waits until it is
+// empty, and destroys it. No such jail is fine.
+func (h *Host) end(ctx context.Context, name string) error {
+	j, ok, err := h.lookup(name)
+	if !ok || err != nil {
+		return err
+	}
+	gone := func(err error) bool { return errors.Is(err, secmodel.ErrNoJail) }
+	if err := h.Kernel.Kill(j.ID, int(unix.SIGKILL)); err != nil && !gone(err) {
+		return err
+	}
+	if err := h.Kernel.Wait(ctx, j.ID); err != nil && !gone(err) {
+		return err
+	}
+	if err := h.Kernel.Destroy(j.ID); err != nil && !gone(err) {
+		return err
+	}
+	return nil
+}
+
+// undo undoes a journal's steps.
+func (h *Host) undo(ctx context.Context, name string, j *journal.Journal) error {
+	return j.Undo(func(s journal.Step) error {
+		if s.Kind == stepKernel {
+			return h.end(ctx, name)
+		}
+		mine, err := h.Store.Undo(s)
+		if !mine && err == nil {
+			err = fmt.Errorf("the journal of jail %s has an unknown step %q, perhaps of a newer release", name, s.Kind)
+		}
+		return err
+	})
+}
+
+// undoTime bounds what is done after the caller's context has ended.
+const undoTime = 30 * time.Second
+
+// rollback undoes a change that failed with err.
+func (h *Host) rollback(ctx context.Context, name string, j *journal.Journal, err error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
+	defer cancel()
+	if undone := h.undo(ctx, name, j); undone != nil {
+		return errors.Join(err, fmt.Errorf("and what was done can not be undone; see: jailmgr repair %s: %w", name, undone))
+	}
+	return err
+}
+
+// Condition is how a jail stands, as far as this package has to do with it.
+type Condition int
+
+const (
+	Stopped     Condition = iota
+	Running               // supervised
+	Unwatched             // in the kernel, but its supervisor is gone
+	Crashed               // started, and not in the kernel any more
+	Interrupted           // a change was not done to its end
+	Busy                  // a change is under way
+)
+
+// Condition of a jail. It changes nothing.
+func (h *Host) Condition(name string) (Condition, error) {
+	j, err := journal.Open(h.Layout.Journal(name))
+	left := err == nil
+	finished := false
+	if left {
+		finished = j.Done && j.Verb == verbStart
+		if err := j.Close(); err != nil {
+			return Stopped, err
+		}
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return Interrupted, nil
+	}
+	if left && !finished {
+		if h.Layout.Locked(name) {
+			return Busy, nil
+		}
+		return Interrupted, nil
+	}
+	_, exists, err := h.lookup(name)
+	switch {
+	case err != nil:
+		return Stopped, err
+	case exists && h.Supervisor.Running(name):
+		return Running, nil
+	case exists:
+		return Unwatched, nil
+	case left:
+		return Crashed, nil
+	}
+	return Stopped, nil
+}
+
+// recover puts right what an earlier change left, and says which it was. The
+// caller has the lock.
+func (h *Host) recover(ctx context.Context, name string) (verb string, err error) {
+	j, err := journal.Open(h.Layout.Journal(name))
+	if errors.Is(err, os.ErrNotExist) {
+		return "", nil
+	}
+	if errors.Is(err, journal.ErrDamaged) {
+		return "", h.recoverDamaged(ctx, name)
+	}
+	if err != nil {
+		return "", err
+	}
+	if j.Done && j.Verb == verbStart {
+		_, exists, err := h.lookup(name)
+		if err != nil || exists {
+			return "", errors.Join(err, j.Close())
+		}
+		// It ended by itself, or the system was started anew.
+		h.note(name, "it had ended without a stop; what was left is undone")
+		return j.Verb, h.undo(ctx, name, j)
+	}
+	if j.Verb == verbDestroy {
+		h.note(name, "an earlier destroy was interrupted; it is carried on")
+		return j.Verb, h.destroy(j, name)
+	}
+	if err := h.undo(ctx, name, j); err != nil {
+		return j.Verb, fmt.Errorf("an earlier %s was interrupted, and can not be undone: %w", j.Verb, err)
+	}
+	if j.Verb != "" {
+		h.note(name, "an earlier %s was interrupted; it is undone", j.Verb)
+	}
+	return j.Verb, nil
+}
+
+// recoverDamaged is for a journal that the disk has lost: what is mounted is
+// unmounted, files are left alone.
+func (h *Host) recoverDamaged(ctx context.Context, name string) error {
+	if h.Supervisor.Running(name) {
+		return fmt.Errorf("the journal of jail %s is damaged; stop the jail, then: jailmgr repair %s", name, name)
+	}
+	if err := h.end(ctx, name); err != nil {
+		return err
+	}
+	if err := h.Store.Release(name); err != nil {
+		return err
+	}
+	h.note(name, "its journal was damaged; what was mounted is unmounted")
+	return os.Remove(h.Layout.Journal(name))
+}
+
+// Repair puts right what an earlier change left; Note hears of it. A jail that
+// runs is left alone.
+func (h *Host) Repair(ctx context.Context, name string) error {
+	return h.locked(ctx, name, "repair", func() error {
+		_, exists, err := h.lookup(name)
+		if err != nil || exists {
+			return err
+		}
+		left, err := h.Store.Mounted(name)
+		if err != nil || len(left) == 0 {
+			return err
+		}
+		h.note(name, "%d mounts were left; they are unmounted", len(left))
+		return h.Store.Release(name)
+	})
+}
