@@ -1,5 +1,6 @@
-// Jails for NetBSD: four commands in one program, which looks at the name
-// that it is run under, or, under its own, at its first argument.
+// Jails for NetBSD: the commands in one program, which looks at the name that
+// it is run under, or, under its own, at its first argument. jail-exporter is
+// a program of its own, because of what its libraries do at start.
 package main
 
 import (
@@ -12,6 +13,7 @@ import (
 	"jails/src/exit"
 	"jails/src/jailctl"
 	"jails/src/jailinit"
+	"jails/src/jailmgr"
 )
 
 // commands is the table: a name, what it is for, and its program.
@@ -20,6 +22,7 @@ var commands = [...]struct {
 	main       func(args []string, stdin io.Reader, stdout, stderr io.Writer) int
 }{
 	{"jailctl", "the kernel's jails, one at a time", jailctl.Main},
+	{"jailmgr", "whole jails, from their definitions", jailmgr.Main},
 	{"jail-init", "a jail's first process; the supervisor starts it", jailinit.Main},
 }
 

@@ -1,0 +1,146 @@
+package jailmgr
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"jails/src/command"
+	"jails/src/exit"
+	"jails/src/jail"
+)
+
+// reorder moves a verb's options before its other arguments, so that they
+// may be written after a name. What follows "--" stays as it is.
+func reorder(app *cli.App, args []string) []string {
+	verb := slices.IndexFunc(args[min(1, len(args)):], func(a string) bool { return !strings.HasPrefix(a, "-") }) + 1
+	if verb == 0 {
+		return args
+	}
+	i := slices.IndexFunc(app.Commands, func(c *cli.Command) bool { return c.HasName(args[verb]) })
+	if i < 0 {
+		return args
+	}
+	out := slices.Clone(args[:verb+1])
+	var rest []string
+	for a := args[verb+1:]; len(a) > 0; a = a[1:] {
+		switch {
+		case a[0] == "--":
+			return append(append(out, rest...), a...)
+		case len(a[0]) < 2 || a[0][0] != '-':
+			rest = append(rest, a[0])
+		default:
+			out = append(out, a[0])
+			if takesValue(app.Commands[i], a[0]) && len(a) > 1 {
+				a = a[1:]
+				out = append(out, a[0])
+			}
+		}
+	}
+	return append(out, rest...)
+}
+
+// takesValue says whether an option has its value in the next argument.
+func takesValue(c *cli.Command, arg string) bool {
+	if strings.Contains(arg, "=") {
+		return false
+	}
+	name := strings.TrimLeft(arg, "-")
+	if !strings.HasPrefix(arg, "--") && len(name) > 1 && !known(c, name) {
+		name = name[len(name)-1:] // of short options together the last one
+	}
+	for _, f := range c.Flags {
+		if slices.Contains(f.Names(), name) {
+			_, isBool := f.(*cli.BoolFlag)
+			return !isBool
+		}
+	}
+	return false
+}
+
+func known(c *cli.Command, name string) bool {
+	return slices.ContainsFunc(c.Flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), name) })
+}
+
+// usage is a mistake in a verb's command line.
+func usage(c *cli.Context, err error) error {
+	return exit.With(err, exit.Usage, "see: "+c.Command.HelpName+" --help")
+}
+
+// one is the only argument, a jail's name.
+func one(c *cli.Context) (string, error) {
+	args, err := command.Args(c, 1, 1)
+	if err != nil {
+		return "", err
+	}
+	if err := jail.CheckName(args[0]); err != nil {
+		return "", usage(c, err)
+	}
+	return args[0], nil
+}
+
+// several are names given as arguments, each once.
+func several(c *cli.Context) ([]string, error) {
+	args, err := command.Args(c, 1, -1)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, a := range args {
+		if err := jail.CheckName(a); err != nil {
+			return nil, usage(c, err)
+		}
+		if !slices.Contains(names, a) {
+			names = append(names, a)
+		}
+	}
+	return names, nil
+}
+
+var errQuote = errors.New("a quote is not closed")
+
+// split takes a command line apart as a shell would, but expands nothing:
+// words, 'single', "double" quotes, \ before a character.
+func split(line string) ([]string, error) {
+	var words []string
+	var word strings.Builder
+	in, quote := false, byte(0)
+	for i := 0; i < len(line); i++ {
+		c := line[i]
+		switch {
+		case quote == '\'' && c != '\'', quote == '"' && c != '"' && c != '\\':
+			word.WriteByte(c)
+		case quote != 0 && c == quote:
+			quote = 0
+		case c == '\\':
+			if i++; i == len(line) {
+				return nil, errors.New("nothing follows the last \\")
+			}
+			if quote == '"' && !strings.ContainsRune("\"\\$`", rune(line[i])) {
+				word.WriteByte('\\')
+			}
+			word.WriteByte(line[i])
+			in = true
+		case c == '\'' || c == '"':
+			quote, in = c, true
+		case c == ' ' || c == '\t' || c == '\n':
+			if in {
+				words = append(words, word.String())
+				word.Reset()
+				in = false
+			}
+		default:
+			word.WriteByte(c)
+			in = true
+		}
+	}
+	if quote != 0 {
+		return nil, errQuote
+	}
+	if in {
+		words = append(words, word.String())
+	}
+	return words, nil
+}

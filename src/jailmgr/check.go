@@ -1,0 +1,110 @@
+package jailmgr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/urfave/cli/v2"
+
+	"jails/src/command"
+	"jails/src/exit"
+	"jails/src/jail"
+	"jails/src/lifecycle"
+	"jails/src/output"
+	"jails/src/secmodel"
+)
+
+func checkCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "check",
+		Usage:     "check definitions, without changing anything",
+		ArgsUsage: "[NAME...]",
+		Description: "Whether words are known is checked only where the kernel's model is loaded.\n" +
+			"check exits 78 if a definition is not valid.",
+		Flags:  []cli.Flag{command.JSON()},
+		Action: on(withKernel, check),
+	}
+}
+
+func check(_ context.Context, h *host) error {
+	names, err := h.defined()
+	if h.c.Args().Present() {
+		names, err = several(h.c)
+	}
+	if err != nil {
+		return err
+	}
+	settings, err := h.Layout.LoadSettings()
+	if err != nil {
+		return err
+	}
+	var known []secmodel.Word
+	if h.client != nil {
+		if known, err = h.client.Words(); err != nil {
+			return err
+		}
+	}
+	problems, bad := []jail.Problem{}, 0
+	for _, name := range names {
+		found, err := h.problems(name, settings, known)
+		if err != nil {
+			return err
+		}
+		if len(found) > 0 {
+			bad++
+		}
+		problems = append(problems, found...)
+	}
+	if h.c.Bool("json") {
+		if err := output.JSON(h.c.App.Writer, problems); err != nil {
+			return err
+		}
+	} else {
+		for _, p := range problems {
+			h.line("%s", output.Text(p.String()))
+		}
+	}
+	if bad > 0 {
+		return &exit.Error{Code: exit.Config, Msg: fmt.Sprintf("%d of %s not valid (%d)", bad, definitions(len(names)), exit.Config)}
+	}
+	return nil
+}
+
+func definitions(n int) string {
+	if n == 1 {
+		return "1 definition"
+	}
+	return fmt.Sprintf("%d definitions", n)
+}
+
+// problems of one definition, and of what it stands on.
+func (h *host) problems(name string, settings *jail.Settings, known []secmodel.Word) ([]jail.Problem, error) {
+	path := h.Layout.Definition(name)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, &lifecycle.UnknownError{Name: name}
+	}
+	if err != nil {
+		return []jail.Problem{{File: path, Text: err.Error()}}, nil
+	}
+	def, err := jail.Decode(path, text, settings)
+	var inv *jail.Invalid
+	switch {
+	case errors.As(err, &inv):
+		return inv.Problems, nil
+	case err != nil:
+		return nil, err
+	}
+	var found []jail.Problem
+	if known != nil {
+		if inv := jail.CheckWords(path, text, def, known); inv != nil {
+			found = inv.Problems
+		}
+	}
+	if err := h.Store.Check(def); err != nil {
+		found = append(found, jail.Problem{File: path, Text: err.Error()})
+	}
+	return found, nil
+}

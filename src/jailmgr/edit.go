@@ -1,0 +1,179 @@
+package jailmgr
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"jails/src/exit"
+	"jails/src/jail"
+	"jails/src/lifecycle"
+)
+
+func editCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "edit",
+		Usage:     "change a jail's definition",
+		ArgsUsage: "NAME",
+		Description: "With options, these keys are changed, and comments kept; without, $EDITOR is\n" +
+			"run on a copy, which takes the definition's place once it is valid. A jail\n" +
+			"that runs keeps what it was started with until: jailmgr restart NAME.",
+		Flags:  choices(),
+		Action: on(withKernel, edit),
+	}
+}
+
+func edit(ctx context.Context, h *host) error {
+	name, err := one(h.c)
+	if err != nil {
+		return err
+	}
+	path := h.Layout.Definition(name)
+	old, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &lifecycle.UnknownError{Name: name}
+	}
+	if err != nil {
+		return err
+	}
+	settings, err := h.Layout.LoadSettings()
+	if err != nil {
+		return err
+	}
+	var text []byte
+	if chosen(h.c) {
+		if text, err = setKeys(h.c, path, old); err == nil {
+			_, err = jail.Decode(path, text, settings)
+		}
+	} else {
+		text, err = h.inEditor(ctx, path, old, settings)
+	}
+	if err != nil || bytes.Equal(text, old) {
+		return err
+	}
+	if err := h.replace(name, old, text); err != nil {
+		return err
+	}
+	h.line("Changed jail %s (%s)", name, path)
+	if condition, err := h.Condition(name); err == nil && condition == lifecycle.Running {
+		h.note(name, "it runs with the old definition until: jailmgr restart "+name)
+	}
+	return nil
+}
+
+// replace writes a definition, unless someone else has changed it.
+func (h *host) replace(name string, old, text []byte) (err error) {
+	lock, err := h.Layout.Lock(name, "edit")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.Unlock()) }()
+	path := h.Layout.Definition(name)
+	now, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	st, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(now, old) {
+		return exit.With(fmt.Errorf("%s was changed by someone else in the meantime", path), exit.Temporary, "nothing was changed; try again")
+	}
+	return jail.WriteFile(path, text, st.Mode().Perm(), false)
+}
+
+// setKeys makes the changes that options ask for.
+func setKeys(c *cli.Context, path string, text []byte) ([]byte, error) {
+	set := map[string]string{}
+	for flag, key := range map[string]string{"port": "ports", "allow": "allow", "deny": "deny"} {
+		if c.IsSet(flag) {
+			set[key] = jail.QuoteList(slices.DeleteFunc(c.StringSlice(flag), func(s string) bool { return s == "" }))
+		}
+	}
+	for _, key := range []string{"strict", "autostart"} {
+		if c.IsSet(key) {
+			set[key] = strconv.FormatBool(c.Bool(key))
+		}
+	}
+	if c.IsSet("level") {
+		set["level"] = jail.Quote(c.String("level"))
+	}
+	if c.IsSet("processes") {
+		n, err := number(c)
+		if err != nil {
+			return nil, err
+		}
+		set["processes"] = strconv.FormatUint(uint64(n), 10)
+	}
+	keys := make([]string, 0, len(set))
+	for key := range set {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	var err error
+	for _, key := range keys {
+		if text, err = jail.SetKey(path, text, key, set[key]); err != nil {
+			return nil, err
+		}
+	}
+	return text, nil
+}
+
+// inEditor lets the administrator change a copy until it is valid.
+func (h *host) inEditor(ctx context.Context, path string, old []byte, settings *jail.Settings) (_ []byte, err error) {
+	line := os.Getenv("VISUAL")
+	if line == "" {
+		line = os.Getenv("EDITOR")
+	}
+	if line == "" {
+		line = "vi"
+	}
+	argv, err := split(line)
+	if err != nil || len(argv) == 0 {
+		return nil, usage(h.c, fmt.Errorf("bad $EDITOR %q", line))
+	}
+	f, err := os.CreateTemp("", "jail.*.toml")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
+	_, err = f.Write(old)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, err
+	}
+	answers := bufio.NewReader(h.c.App.Reader)
+	for {
+		cmd := exec.CommandContext(ctx, argv[0], append(argv[1:], f.Name())...)
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+		if err := cmd.Run(); err != nil {
+			return nil, exit.With(fmt.Errorf("editor %s: %w", argv[0], err), exit.Software, "nothing was changed")
+		}
+		text, err := os.ReadFile(f.Name())
+		if err != nil {
+			return nil, err
+		}
+		_, err = jail.Decode(path, text, settings)
+		if err == nil || !errors.Is(err, jail.ErrInvalid) {
+			return text, err
+		}
+		if !onTerminal(h.c.App.Reader) {
+			return nil, exit.With(err, exit.Config, "nothing was changed")
+		}
+		fmt.Fprintf(h.c.App.ErrWriter, "%v\nedit again? [Y/n] ", err)
+		answer, readErr := answers.ReadString('\n')
+		if a := strings.ToLower(strings.TrimSpace(answer)); a == "n" || a == "no" || readErr != nil {
+			return nil, exit.With(err, exit.Config, "nothing was changed")
+		}
+	}
+}

@@ -1,0 +1,177 @@
+// Package jailmgr is the command of that name: whole jails, from their
+// definitions. Each verb has a file.
+package jailmgr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/signal"
+	"sync"
+	"time"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
+
+	"jails/src/command"
+	"jails/src/exit"
+	"jails/src/jail"
+	"jails/src/lifecycle"
+	"jails/src/output"
+	"jails/src/root"
+	"jails/src/secmodel"
+	"jails/src/supervise"
+)
+
+// Main runs the command and returns its exit code.
+func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	app := App()
+	return command.Run(app, reorder(app, args), stdin, stdout, stderr)
+}
+
+// App describes the command line.
+func App() *cli.App {
+	return &cli.App{
+		Name:  "jailmgr",
+		Usage: "whole jails, from their definitions",
+		Description: "A jail's definition is /etc/jails/NAME.toml, see jail.toml(5). Options may stand\n" +
+			"before or after NAME. Exit codes are those of sysexits(3): 75 where some of\n" +
+			"several jails failed or one is busy, 78 where a definition is not valid.",
+		Commands: []*cli.Command{
+			bootstrapCommand(),
+			createCommand(),
+			editCommand(),
+			checkCommand(),
+			startCommand(),
+			stopCommand(),
+			restartCommand(),
+			statusCommand(),
+			listCommand(),
+			shellCommand(),
+			provisionCommand(),
+			applyCommand(),
+			logsCommand(),
+			destroyCommand(),
+			repairCommand(),
+		},
+	}
+}
+
+// host is what the verbs work on.
+type host struct {
+	lifecycle.Host
+	client *secmodel.Client // nil if no model is loaded
+	c      *cli.Context
+	print  sync.Mutex // lines of jails that are worked on at one time
+	notes  int
+}
+
+// supervisor is package supervise.
+type supervisor struct{}
+
+func (supervisor) Start(ctx context.Context, name, definition string, progress func(string)) error {
+	return supervise.Start(ctx, name, definition, progress)
+}
+
+func (supervisor) Stop(ctx context.Context, name string, timeout time.Duration) error {
+	return supervise.Stop(ctx, name, timeout)
+}
+
+func (supervisor) Running(name string) bool { return supervise.Running(name) }
+
+// What a verb needs of the kernel's model.
+const (
+	withoutKernel = iota
+	withKernel    // if it is loaded
+	needsKernel
+)
+
+// on is the action of a verb: it ends, with what it did undone, on a signal.
+func on(kernel int, run func(ctx context.Context, h *host) error) cli.ActionFunc {
+	return func(c *cli.Context) (err error) {
+		ctx, stop := signal.NotifyContext(c.Context, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+		defer stop()
+		layout := jail.Paths()
+		h := &host{c: c, Host: lifecycle.Host{Layout: layout, Store: &root.Store{Layout: layout}, Supervisor: supervisor{}}}
+		h.Note = h.note
+		if kernel != withoutKernel {
+			client, err := secmodel.Open()
+			switch {
+			case err == nil:
+				h.client, h.Kernel = client, client
+				defer func() { err = errors.Join(err, client.Close()) }()
+			case kernel == needsKernel || !errors.Is(err, secmodel.ErrNoModel):
+				return err
+			}
+		}
+		return explain(run(ctx, h))
+	}
+}
+
+// line prints one line on standard output.
+func (h *host) line(format string, args ...any) {
+	h.print.Lock()
+	defer h.print.Unlock()
+	fmt.Fprintf(h.c.App.Writer, format+"\n", args...)
+}
+
+// note prints what the administrator should know about a jail.
+func (h *host) note(name, text string) {
+	h.print.Lock()
+	defer h.print.Unlock()
+	h.notes++
+	fmt.Fprintf(h.c.App.ErrWriter, "%s: %s\n", name, output.Text(text))
+}
+
+// codes are those errors of the packages below that package exit does not
+// know, with what to do about them.
+var codes = [...]struct {
+	err  error
+	code int
+	hint string
+}{
+	{jail.ErrLocked, exit.Temporary, ""},
+	{lifecycle.ErrExists, exit.CantCreate, "see: jailmgr list"},
+	{root.ErrNoBase, exit.NoInput, "see: jailmgr list --bases; to make one: jailmgr bootstrap --sets DIRECTORY"},
+	{root.ErrChecksum, exit.Data, "to use the sets all the same: --no-verify"},
+	{root.ErrHostile, exit.Data, ""},
+	{root.ErrTooLarge, exit.Data, ""},
+	{root.ErrName, exit.Usage, "for example: --name 10.1-amd64"},
+	{root.ErrMounted, exit.Temporary, ""},
+	{root.ErrNoMount, exit.Unavailable, "run as root on a system that allows it"},
+	{unix.ENOSPC, exit.IO, "make room; nothing was changed"},
+}
+
+// explain gives an error its exit code and hint.
+func explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	var already *exit.Error
+	if errors.As(err, &already) {
+		return err
+	}
+	var running *lifecycle.RunningError
+	if errors.As(err, &running) {
+		return exit.With(err, exit.Temporary, "to end it: jailmgr stop "+running.Name)
+	}
+	var stopped *lifecycle.StoppedError
+	if errors.As(err, &stopped) {
+		return exit.With(err, exit.NoInput, "to start it: jailmgr start "+stopped.Name)
+	}
+	var foreign *lifecycle.ForeignError
+	if errors.As(err, &foreign) {
+		return exit.With(err, exit.Temporary, "see: jailctl show "+foreign.Name)
+	}
+	var unknown *lifecycle.UnknownError
+	if errors.As(err, &unknown) {
+		return exit.With(err, exit.NoInput, "see: jailmgr list")
+	}
+	for _, k := range codes {
+		if errors.Is(err, k.err) {
+			return exit.With(err, k.code, k.hint)
+		}
+	}
+	return err
+}

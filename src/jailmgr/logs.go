@@ -1,0 +1,160 @@
+package jailmgr
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"jails/src/jail"
+	"jails/src/lifecycle"
+	"jails/src/logs"
+)
+
+func logsCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "logs",
+		Usage:       "print what a jail's services wrote",
+		ArgsUsage:   "NAME",
+		Description: "Times are local. What could change a terminal stands as \\xNN.",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "go on with the lines to come"},
+			&cli.IntFlag{Name: "lines", Aliases: []string{"n"}, Usage: "print the last `NUMBER` lines only", DefaultText: "all"},
+			&cli.StringSliceFlag{Name: "service", Aliases: []string{"s"}, Usage: "print lines of `SERVICE` only; repeat for more"},
+			&cli.StringFlag{Name: "stream", Usage: "print lines of `STREAM` only: out or err"},
+			&cli.DurationFlag{Name: "since", Usage: "print lines of the last `TIME` only, as in 10m"},
+			&cli.BoolFlag{Name: "json", Usage: "print each line as a JSON object"},
+		},
+		Action: on(withoutKernel, showLogs),
+	}
+}
+
+// logLine is a line in JSON.
+type logLine struct {
+	Time    time.Time `json:"time"`
+	Jail    string    `json:"jail"`
+	Service string    `json:"service"`
+	Stream  string    `json:"stream"`
+	Partial bool      `json:"partial,omitempty"` // the service's line goes on in the next
+	Text    string    `json:"text"`
+}
+
+func showLogs(ctx context.Context, h *host) error {
+	c := h.c
+	name, err := one(c)
+	if err != nil {
+		return err
+	}
+	filter := logs.Filter{Services: c.StringSlice("service"), Stream: c.String("stream")}
+	if filter.Stream != "" && filter.Stream != "out" && filter.Stream != "err" {
+		return usage(c, fmt.Errorf("unknown stream %q: out or err", filter.Stream))
+	}
+	if since := c.Duration("since"); since > 0 {
+		filter.Since = time.Now().Add(-since)
+	}
+	for _, s := range filter.Services {
+		if err := jail.CheckName(s); err != nil {
+			return usage(c, err)
+		}
+	}
+	last := c.Int("lines")
+	if last < 0 {
+		return usage(c, errors.New("--lines must not be negative"))
+	}
+	dir := h.Layout.Log(name)
+	print := h.logPrinter(name)
+	if c.IsSet("lines") {
+		// Following begins after the newest line that is shown here.
+		newest, err := tail(dir, filter, last, print)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if !newest.IsZero() {
+			filter.Since = newest.Add(time.Microsecond)
+		}
+		if err == nil && !c.Bool("follow") {
+			return nil
+		}
+	}
+	if c.Bool("follow") {
+		if err := h.logged(name, dir); err != nil {
+			return err
+		}
+		return logs.Follow(ctx, dir, filter, print)
+	}
+	err = logs.Read(dir, filter, print)
+	if errors.Is(err, fs.ErrNotExist) {
+		// A jail that never ran has no lines.
+		return h.logged(name, dir)
+	}
+	return err
+}
+
+// logged says that there is no such jail, if there is not.
+func (h *host) logged(name, dir string) error {
+	for _, path := range []string{dir, h.Layout.Definition(name)} {
+		if _, err := os.Lstat(path); err == nil {
+			return nil
+		}
+	}
+	return &lifecycle.UnknownError{Name: name}
+}
+
+func (h *host) logPrinter(name string) func(logs.Line) error {
+	w := h.c.App.Writer
+	if h.c.Bool("json") {
+		e := json.NewEncoder(w)
+		e.SetEscapeHTML(false)
+		return func(l logs.Line) error {
+			// Text may hold any byte; JSON has the form that is safe.
+			return e.Encode(logLine{l.Time, name, l.Service, l.Stream, !l.Full, string(logs.AppendSafe(nil, l.Text))})
+		}
+	}
+	var b []byte
+	return func(l logs.Line) error {
+		b = l.Time.Local().AppendFormat(b[:0], "2006-01-02 15:04:05.000 ")
+		b = append(b, l.Service...)
+		if l.Stream == "err" {
+			b = append(b, '!')
+		}
+		b = append(b, ": "...)
+		b = logs.AppendSafe(b, l.Text)
+		if !l.Full {
+			b = append(b, '\\')
+		}
+		_, err := w.Write(append(b, '\n'))
+		return err
+	}
+}
+
+// tail prints the last n lines and gives the newest one's time.
+func tail(dir string, filter logs.Filter, n int, print func(logs.Line) error) (newest time.Time, err error) {
+	ring := make([]logs.Line, 0, min(n, 1024))
+	next := 0
+	err = logs.Read(dir, filter, func(l logs.Line) error {
+		newest = l.Time
+		switch {
+		case n == 0:
+		case len(ring) < n:
+			ring = append(ring, l)
+		default:
+			ring[next] = l
+			next = (next + 1) % n
+		}
+		return nil
+	})
+	if err != nil {
+		return newest, err
+	}
+	for i := range ring {
+		if err := print(ring[(next+i)%len(ring)]); err != nil {
+			return newest, err
+		}
+	}
+	return newest, nil
+}

@@ -1,0 +1,264 @@
+package jailmgr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"jails/src/command"
+	"jails/src/control"
+	"jails/src/jail"
+	"jails/src/lifecycle"
+	"jails/src/logs"
+	"jails/src/output"
+	"jails/src/secmodel"
+	"jails/src/supervise"
+)
+
+func statusCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "status",
+		Usage:     "show how jails are",
+		ArgsUsage: "[NAME...]",
+		Description: "CPU is the mean since the jail started. Below a jail that is not well stands why.\n" +
+			"status exits 0 whatever it shows.",
+		Flags:  []cli.Flag{command.JSON()},
+		Action: on(needsKernel, status),
+	}
+}
+
+// jailStatus is one jail's row.
+type jailStatus struct {
+	Name      string            `json:"name"`
+	State     string            `json:"state"` // running, starting, stopping, restarting, failed, stopped, changing, invalid
+	Reason    string            `json:"reason,omitempty"`
+	ID        uint32            `json:"id,omitempty"`
+	Since     time.Time         `json:"since,omitzero"`
+	Ready     int               `json:"services_ready"`
+	Services  []serviceStatus   `json:"services"`
+	Processes int               `json:"processes"`
+	CPU       float64           `json:"cpu_seconds"`
+	Resident  uint64            `json:"resident_bytes"`
+	Restarts  int               `json:"restarts"`
+	Denials   map[string]uint64 `json:"denials"` // by scope
+	Ports     []string          `json:"ports"`
+	Dropped   uint64            `json:"log_lines_dropped"`
+
+	load float64 // mean, 1 is one processor
+}
+
+type serviceStatus struct {
+	Name     string    `json:"name"`
+	State    string    `json:"state"`
+	PID      int       `json:"pid,omitempty"`
+	Since    time.Time `json:"since,omitzero"`
+	Restarts int       `json:"restarts"`
+	Reason   string    `json:"reason,omitempty"`
+	LastLine string    `json:"last_line,omitempty"` // of one that failed
+}
+
+func status(ctx context.Context, h *host) error {
+	names, err := h.present()
+	if h.c.Args().Present() {
+		names, err = several(h.c)
+	}
+	if err != nil {
+		return err
+	}
+	snapshot, err := h.client.Jails()
+	if err != nil {
+		return err
+	}
+	kernel := map[string]secmodel.Jail{}
+	for _, j := range snapshot.Jails {
+		kernel[j.Name] = j
+	}
+	all := []jailStatus{}
+	for _, name := range names {
+		s, err := h.statusOf(ctx, name, kernel)
+		if err != nil {
+			return err
+		}
+		all = append(all, s)
+	}
+	// What needs a look comes first.
+	slices.SortStableFunc(all, func(a, b jailStatus) int { return rank(a.State) - rank(b.State) })
+	if h.c.Bool("json") {
+		return output.JSON(h.c.App.Writer, all)
+	}
+	return printStatus(h.c, all)
+}
+
+func rank(state string) int {
+	switch state {
+	case "invalid", "failed":
+		return 0
+	case "stopped":
+		return 2
+	}
+	return 1
+}
+
+func (h *host) statusOf(ctx context.Context, name string, kernel map[string]secmodel.Jail) (jailStatus, error) {
+	s := jailStatus{Name: name, State: "stopped", Services: []serviceStatus{}, Ports: []string{}, Denials: map[string]uint64{}}
+	def, err := h.Layout.Load(name)
+	j, exists := kernel[name]
+	if err == nil {
+		s.Ports = append(s.Ports, def.Ports...)
+		for _, svc := range def.Services {
+			s.Services = append(s.Services, serviceStatus{Name: svc.Name, State: "down"})
+		}
+	}
+	condition, condErr := h.Condition(name)
+	if condErr != nil {
+		return s, condErr
+	}
+	switch condition {
+	case lifecycle.Running:
+	case lifecycle.Unwatched:
+		s.State, s.Reason = "failed", "its supervisor is gone; for a new one: jailmgr start "+name
+	case lifecycle.Crashed:
+		s.State, s.Reason = "failed", "it ended by itself; see: jailmgr logs "+name
+	case lifecycle.Interrupted:
+		s.State, s.Reason = "failed", "a change was interrupted; see: jailmgr repair "+name
+	case lifecycle.Busy:
+		s.State = "changing"
+	case lifecycle.Stopped:
+		if err != nil && !errors.Is(err, jail.ErrInvalid) {
+			return s, &lifecycle.UnknownError{Name: name}
+		}
+	}
+	if exists {
+		s.ID, s.Since, s.Processes, s.Resident = uint32(j.ID), j.Created, j.Processes, j.Resident
+		used := j.User + j.System + j.Interrupt
+		s.CPU = used.Seconds()
+		if age := time.Since(j.Created); age > 0 {
+			s.load = min(s.CPU/max(age.Seconds(), 1), 999)
+		}
+		s.Denials = j.Denials
+		h.supervised(ctx, &s)
+	}
+	if err != nil {
+		s.State, s.Reason = "invalid", "its definition is not valid; see: jailmgr check "+name
+	}
+	return s, nil
+}
+
+// supervised adds what jail-init and the supervisor know. A jail that does
+// not answer stays as the kernel shows it.
+func (h *host) supervised(ctx context.Context, s *jailStatus) {
+	if st, err := ask(ctx, supervise.Socket(h.Layout, s.Name)); err == nil {
+		s.State, s.Reason, s.Restarts = st.State, st.Reason, st.Restarts
+		if st.Logs != nil {
+			s.Dropped = st.Logs.Dropped
+			if st.Logs.Blocked != "" {
+				s.Reason = "its log is blocked: " + st.Logs.Blocked
+			}
+		}
+	}
+	st, err := ask(ctx, h.Layout.ControlSocket(s.Name))
+	if err != nil {
+		return
+	}
+	if !st.Since.IsZero() {
+		s.Since = st.Since
+	}
+	s.Services = s.Services[:0]
+	for _, v := range st.Services {
+		svc := serviceStatus{Name: v.Name, State: v.State, PID: v.PID, Since: v.Since, Restarts: v.Restarts, Reason: v.Reason}
+		s.Restarts += v.Restarts
+		switch v.State {
+		case "ready", "completed":
+			s.Ready++
+		case "failed":
+			s.State = "failed"
+			svc.LastLine = lastLine(h.Layout.Log(s.Name), v.Name)
+		}
+		s.Services = append(s.Services, svc)
+	}
+}
+
+// answerTime bounds how long a jail is waited for: it may be malicious.
+const answerTime = 2 * time.Second
+
+func ask(ctx context.Context, socket string) (control.Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	c, err := control.Dial(ctx, socket)
+	if err != nil {
+		return control.Status{}, err
+	}
+	defer c.Close()
+	return c.Status(ctx)
+}
+
+// lastLine is what a service wrote last, or "".
+func lastLine(dir, service string) string {
+	last := ""
+	// A log that can't be read has nothing to tell here.
+	_ = logs.Read(dir, logs.Filter{Services: []string{service}, Since: time.Now().Add(-time.Hour)}, func(l logs.Line) error {
+		last = string(l.Text)
+		return nil
+	})
+	return strings.TrimSpace(last)
+}
+
+func printStatus(c *cli.Context, all []jailStatus) error {
+	t := output.NewTable("NAME", "STATE", ">SINCE", ">SERVICES", ">PROCS", ">CPU", ">RSS", ">RESTARTS", ">DENIED", "PORTS")
+	var below [][]string
+	for _, s := range all {
+		if s.ID == 0 {
+			t.Row(s.Name, s.State, "", fmt.Sprintf("0/%d", len(s.Services)), "", "", "", "", "", strings.Join(s.Ports, " "))
+		} else {
+			var denied uint64
+			for _, n := range s.Denials {
+				denied += n
+			}
+			t.Row(s.Name, s.State, output.Span(time.Since(s.Since)), fmt.Sprintf("%d/%d", s.Ready, len(s.Services)), strconv.Itoa(s.Processes),
+				output.Percent(s.load), output.Size(s.Resident), strconv.Itoa(s.Restarts), strconv.FormatUint(denied, 10), strings.Join(s.Ports, " "))
+		}
+		below = append(below, reasons(&s))
+	}
+	var table strings.Builder
+	if err := t.Print(&table); err != nil {
+		return err
+	}
+	lines := strings.SplitAfter(table.String(), "\n")
+	var out strings.Builder
+	out.WriteString(lines[0])
+	for i, why := range below {
+		out.WriteString(lines[i+1])
+		for _, r := range why {
+			fmt.Fprintf(&out, "      %s\n", output.Text(r))
+		}
+	}
+	_, err := fmt.Fprint(c.App.Writer, out.String())
+	return err
+}
+
+// reasons say why a jail is not well.
+func reasons(s *jailStatus) []string {
+	var why []string
+	told := false
+	for _, v := range s.Services {
+		if v.Reason == "" || v.State == "ready" || v.State == "completed" || s.ID == 0 {
+			continue
+		}
+		r := v.Name + ": " + v.Reason
+		if v.LastLine != "" {
+			r += "; last line: " + v.LastLine
+		}
+		why = append(why, r)
+		told = told || strings.Contains(s.Reason, v.Name)
+	}
+	if s.Reason != "" && !told {
+		why = append([]string{s.Reason}, why...)
+	}
+	return why
+}
