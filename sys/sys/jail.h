@@ -152,7 +152,8 @@ struct jail_request {
 #define	JAIL_REASON_FIELD	1	/* jy_detail: offset of a bad field */
 #define	JAIL_REASON_NAME	2	/* bad name */
 #define	JAIL_REASON_EXISTS	3	/* jy_id has that name */
-#define	JAIL_REASON_ROOT	4	/* no directory, or not absolute */
+#define	JAIL_REASON_ROOT	4	/* no directory, not absolute, or the
+					   host's; jy_detail: errno or 0 */
 #define	JAIL_REASON_WORD	5	/* unknown word, or one that is floor */
 #define	JAIL_REASON_PORT	6	/* jy_port is held by jy_holder */
 #define	JAIL_REASON_PORT_BOUND	7	/* jy_port is bound by a socket */
@@ -263,6 +264,7 @@ struct jail_port_owner {
 #define	JAIL_VERDICT_PORT	4	/* by the ownership of the port */
 
 #define	JAIL_WORD_NONE		0xff
+#define	JAIL_REQUEST_CASE	0x38	/* from here: no KAUTH_REQ_* */
 
 /*
  * A rule of the policy table.  With a word, an administrator may allow
@@ -270,8 +272,9 @@ struct jail_port_owner {
  */
 struct jail_rule {
 	uint32_t	ju_scope;	/* JAIL_SCOPE_* */
-	uint32_t	ju_action;	/* KAUTH_* action of that scope */
-	uint32_t	ju_request;	/* KAUTH_REQ_*, or 0 for all */
+	uint32_t	ju_action;	/* KAUTH_*; of vnodes: the bit's number */
+	uint32_t	ju_request;	/* KAUTH_REQ_*, 0 for all others, or from
+					   JAIL_REQUEST_CASE a case of one */
 	uint8_t		ju_verdict[JAIL_NLEVELS];	/* JAIL_VERDICT_* */
 	uint8_t		ju_word;	/* jw_bit, or JAIL_WORD_NONE */
 	char		ju_name[32];	/* of action and request: mount.new */

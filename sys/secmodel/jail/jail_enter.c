@@ -232,6 +232,35 @@ files_check(struct lwp *l, struct vnode *root, struct jail_reply *reply)
 	return 0;
 }
 
+/*
+ * What of the current process another one shares, or NONE.  Needs proc_lock.
+ *
+ * The counts of references are 1 for most; but that of the descriptors has
+ * each thread, and the others' may be raised for a moment by who only looks.
+ */
+static uint32_t
+shared_reason(const struct proc *p)
+{
+	struct proc *other;
+
+	KASSERT(mutex_owned(&proc_lock));
+
+	if (p->p_vmspace->vm_refcnt == 1 && p->p_fd->fd_refcnt == 1 &&
+	    p->p_cwdi->cwdi_refcnt == 1)
+		return JAIL_REASON_NONE;
+	PROCLIST_FOREACH(other, &allproc) {
+		if (other == p || other->p_stat == SDYING)
+			continue;
+		if (other->p_vmspace == p->p_vmspace)
+			return JAIL_REASON_VFORK;
+		if (other->p_fd == p->p_fd)
+			return JAIL_REASON_SHARED_FDS;
+		if (other->p_cwdi == p->p_cwdi)
+			return JAIL_REASON_SHARED_CWD;
+	}
+	return JAIL_REASON_NONE;
+}
+
 /* Look at the current process itself.  Takes proc_lock and p_lock. */
 static uint32_t
 process_reason(struct proc *p)
@@ -244,18 +273,15 @@ process_reason(struct proc *p)
 		reason = JAIL_REASON_TRACED;
 	else if ((p->p_flag & PK_KMEM) != 0)
 		reason = JAIL_REASON_KMEM;
-	else if ((p->p_lflag & PL_PPWAIT) != 0 ||
-	    p->p_vmspace->vm_refcnt != 1)
+	else if ((p->p_lflag & PL_PPWAIT) != 0)
 		reason = JAIL_REASON_VFORK;
-	else if (p->p_fd->fd_refcnt != 1)
-		reason = JAIL_REASON_SHARED_FDS;
-	else if (p->p_cwdi->cwdi_refcnt != 1)
-		reason = JAIL_REASON_SHARED_CWD;
 	else if (!SESS_LEADER(p))
 		reason = JAIL_REASON_SESSION;
 	else if ((p->p_lflag & PL_CONTROLT) != 0 ||
 	    p->p_session->s_ttyvp != NULL)
 		reason = JAIL_REASON_TERMINAL;
+	else
+		reason = shared_reason(p);
 	mutex_exit(p->p_lock);
 	mutex_exit(&proc_lock);
 	return reason;
@@ -318,7 +344,8 @@ jail_enter(struct lwp *l, const struct jail_request *jq,
 	if (j->j_state != JAIL_STATE_ACTIVE)
 		return jail_refuse(reply, JAIL_REASON_DYING, 0, EBUSY);
 	if (j->j_root->v_type != VDIR)	/* unmounted by force */
-		return jail_refuse(reply, JAIL_REASON_ROOT, 0, ENOENT);
+		return jail_refuse(reply, JAIL_REASON_ROOT, ENOENT,
+		    EINVAL);
 	if (init) {
 		mutex_enter(&proc_lock);
 		pid = j->j_init != NULL ? j->j_init->p_pid : 0;

@@ -73,8 +73,7 @@ struct vnode;
 
 /* Cases that the model tells apart within one request; no KAUTH_REQ_*. */
 enum jail_request_case {
-	JAIL_REQ_FIRST = 0x38,
-	JAIL_REQ_NICE_RAISE = JAIL_REQ_FIRST,
+	JAIL_REQ_NICE_RAISE = JAIL_REQUEST_CASE,
 	JAIL_REQ_RLIMIT_RAISE,
 	JAIL_REQ_BIND_AUTO,
 	JAIL_REQ_SOCKET_RAW,

@@ -268,8 +268,8 @@ jail_create(struct lwp *l, const struct jail_request *jq,
 		return jail_refuse(reply, JAIL_REASON_TOO_MANY, 0, ENOSPC);
 
 	error = chdir_lookup(jq->jq_root, UIO_SYSSPACE, &root, l);
-	if (error != 0)
-		return jail_refuse(reply, JAIL_REASON_ROOT, error, error);
+	if (error != 0)	/* ENOENT itself would mean that we are not there */
+		return jail_refuse(reply, JAIL_REASON_ROOT, error, EINVAL);
 	error = config_check(&jq->jq_config, root, reply);
 	if (error == 0)
 		error = jail_port_check(NULL, ports, jq->jq_nports, reply);
