@@ -90,13 +90,14 @@ func (d *Definition) Text() []byte {
 	line := func(key, value, comment string) {
 		l := fmt.Sprintf("%-9s = %s", key, value)
 		if comment != "" {
-			l = fmt.Sprintf("%-33s # %s", l, comment)
+			l = fmt.Sprintf("%-31s # %s", l, comment)
 		}
 		b.WriteString(l + "\n")
 	}
 	if d.Root != "" {
 		line("root", Quote(d.Root), "")
-	} else {
+	}
+	if d.Base != "" {
 		line("base", Quote(d.Base), "")
 	}
 	line("level", Quote(d.Level), "low, medium, high (the default)")

@@ -33,10 +33,13 @@ func reorder(app *cli.App, args []string) []string {
 			rest = append(rest, a[0])
 		default:
 			out = append(out, a[0])
-			if takesValue(app.Commands[i], a[0]) && len(a) > 1 {
-				a = a[1:]
-				out = append(out, a[0])
+			if !takesValue(app.Commands[i], a[0]) {
+				continue
 			}
+			if a = a[1:]; len(a) == 0 {
+				return out // for the error that its value is missing
+			}
+			out = append(out, a[0])
 		}
 	}
 	return append(out, rest...)

@@ -182,7 +182,7 @@ func parse(line string) (Step, error) {
 		s.Args = append(s.Args, a)
 		rest = strings.TrimPrefix(rest[len(q):], " ")
 	}
-	if kind == "" {
+	if kind == "" || strings.Trim(kind, "abcdefghijklmnopqrstuvwxyz") != "" {
 		return s, fmt.Errorf("%w: %q", ErrDamaged, line)
 	}
 	return s, nil

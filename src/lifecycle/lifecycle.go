@@ -82,7 +82,10 @@ func (h *Host) locked(ctx context.Context, name, doing string, f func() error) e
 	if err == nil && (verb != verbDestroy || doing != verbDestroy) {
 		err = f()
 	}
-	return errors.Join(err, lock.Unlock())
+	if e := lock.Unlock(); e != nil {
+		err = errors.Join(err, e)
+	}
+	return err
 }
 
 // lookup is the kernel's jail of that name; ok is false if there is none.
@@ -100,12 +103,19 @@ func (h *Host) lookup(name string) (j secmodel.Jail, ok bool, err error) {
 	return j, false, err
 }
 
-// end kills what is in the kernel's jail of that name, waits until it is
+// end stops the supervisor, if there is one, kills what is in the kernel's jail of that name, waits until it is
 // empty, and destroys it. No such jail is fine.
 func (h *Host) end(ctx context.Context, name string) error {
 	j, ok, err := h.lookup(name)
 	if !ok || err != nil {
 		return err
+	}
+	if h.Supervisor.Running(name) {
+		// It must be gone before another can start. What it can't do in
+		// order is done below.
+		if err := h.Supervisor.Stop(ctx, name, time.Second); err != nil && ctx.Err() != nil {
+			return err
+		}
 	}
 	gone := func(err error) bool { return errors.Is(err, secmodel.ErrNoJail) }
 	if err := h.Kernel.Kill(j.ID, int(unix.SIGKILL)); err != nil && !gone(err) {

@@ -1,0 +1,230 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"jails/src/jail"
+	"jails/src/root"
+	"jails/src/secmodel"
+	"jails/src/supervise"
+)
+
+// fakeKernel keeps its jails in a directory, so that they outlive the process
+// that made them, as the kernel's do.
+type fakeKernel struct {
+	dir       string
+	createErr error
+}
+
+func (k *fakeKernel) path(name string) string { return filepath.Join(k.dir, name) }
+
+func (k *fakeKernel) Create(name, root string, _ secmodel.Config) (secmodel.ID, error) {
+	if k.createErr != nil {
+		return 0, k.createErr
+	}
+	id := time.Now().UnixNano()%1e9 + 1
+	f, err := os.OpenFile(k.path(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return 0, secmodel.ErrExists
+	}
+	if err != nil {
+		return 0, err
+	}
+	if _, err := fmt.Fprintf(f, "%d %s", id, root); err != nil {
+		return 0, err
+	}
+	return secmodel.ID(id), f.Close()
+}
+
+func (k *fakeKernel) Lookup(name string) (secmodel.Jail, error) {
+	b, err := os.ReadFile(k.path(name))
+	if errors.Is(err, os.ErrNotExist) {
+		return secmodel.Jail{}, secmodel.ErrNoJail
+	}
+	if err != nil {
+		return secmodel.Jail{}, err
+	}
+	var id uint32
+	j := secmodel.Jail{Name: name, State: secmodel.Active}
+	_, err = fmt.Sscanf(string(b), "%d %s", &id, &j.Root)
+	j.ID = secmodel.ID(id)
+	if _, initErr := os.Stat(k.path(name) + ".init"); initErr == nil {
+		j.Init = 4711
+	}
+	return j, err
+}
+
+func (k *fakeKernel) byID(id secmodel.ID) string {
+	names, _ := filepath.Glob(filepath.Join(k.dir, "*"))
+	for _, n := range names {
+		if j, err := k.Lookup(filepath.Base(n)); err == nil && j.ID == id {
+			return filepath.Base(n)
+		}
+	}
+	return ""
+}
+
+func (k *fakeKernel) Kill(id secmodel.ID, _ int) error {
+	if k.byID(id) == "" {
+		return secmodel.ErrNoJail
+	}
+	_ = os.Remove(k.path(k.byID(id)) + ".init")
+	return nil
+}
+
+func (k *fakeKernel) Wait(context.Context, secmodel.ID) error { return nil }
+
+func (k *fakeKernel) Destroy(id secmodel.ID) error {
+	name := k.byID(id)
+	if name == "" {
+		return secmodel.ErrNoJail
+	}
+	return os.Remove(k.path(name))
+}
+
+// fakeSupervisor runs nothing, but keeps and gives up a jail as the real one
+// does.
+type fakeSupervisor struct {
+	kernel    *fakeKernel
+	startErr  error
+	stopErr   error
+	beforeEnd func() // of Start
+}
+
+func (s *fakeSupervisor) path(name string) string { return s.kernel.path(name) + ".supervisor" }
+
+func (s *fakeSupervisor) Start(ctx context.Context, name, definition string, _ func(string)) error {
+	if _, err := jail.Load(definition); err != nil {
+		return err
+	}
+	if s.startErr != nil && !stays(s.startErr) {
+		// The real one destroys the kernel's jail then.
+		return errors.Join(s.startErr, s.destroy(name))
+	}
+	for _, path := range []string{s.kernel.path(name) + ".init", s.path(name)} {
+		if err := os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())), 0o600); err != nil {
+			return err
+		}
+	}
+	if s.beforeEnd != nil {
+		s.beforeEnd()
+	}
+	if ctx.Err() != nil {
+		return &supervise.StepError{Jail: name, Step: "test", Err: ctx.Err()}
+	}
+	return s.startErr
+}
+
+func (s *fakeSupervisor) destroy(name string) error {
+	j, err := s.kernel.Lookup(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.kernel.Kill(j.ID, int(unix.SIGKILL)), s.kernel.Destroy(j.ID))
+}
+
+func (s *fakeSupervisor) Stop(_ context.Context, name string, _ time.Duration) error {
+	if s.stopErr != nil {
+		return s.stopErr
+	}
+	if !s.Running(name) {
+		return supervise.ErrNotRunning
+	}
+	return errors.Join(s.destroy(name), os.Remove(s.path(name)))
+}
+
+func (s *fakeSupervisor) Running(name string) bool {
+	_, err := os.Stat(s.path(name))
+	return err == nil
+}
+
+// hostAt is a host in a directory, which may have been used before.
+func hostAt(dir string) (*Host, *fakeKernel, *fakeSupervisor) {
+	l := jail.Layout{Prefix: dir}
+	k := &fakeKernel{dir: filepath.Join(dir, "kernel")}
+	s := &fakeSupervisor{kernel: k}
+	return &Host{Layout: l, Store: &root.Store{Layout: l}, Kernel: k, Supervisor: s}, k, s
+}
+
+const definition = `base = "b"
+[[service]]
+name = "x"
+command = ["/bin/x"]
+[[mount]]
+volume = "v"
+at = "/var/v"
+`
+
+// newHost is a host in a directory of its own, with a base.
+func newHost(t *testing.T) (*Host, *fakeKernel, *fakeSupervisor) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("not root, and no user namespace is allowed here; run as root")
+	}
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, k, s := hostAt(dir)
+	t.Setenv("JAILS_PREFIX", dir)
+	for _, d := range []string{k.dir, h.Layout.Base("b") + "/dev", h.Layout.Base("b") + "/bin", h.Layout.Base("b") + "/etc"} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, w := range root.Writable {
+		if err := os.MkdirAll(filepath.Join(h.Layout.Base("b"), w), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() {
+		if left, err := h.Store.Mounted("web"); err != nil || len(left) > 0 {
+			t.Errorf("left mounted: %v, %v", left, err)
+			_ = h.Store.Release("web")
+		}
+	})
+	return h, k, s
+}
+
+// clean checks that nothing of a jail runs, is mounted or recorded.
+func clean(t *testing.T, h *Host) {
+	t.Helper()
+	if left, err := h.Store.Mounted("web"); err != nil || len(left) > 0 {
+		t.Errorf("mounted: %v, %v", left, err)
+	}
+	if _, exists, err := h.lookup("web"); exists || err != nil {
+		t.Errorf("still in the kernel: %v", err)
+	}
+	if _, err := os.Stat(h.Layout.Journal("web")); err == nil {
+		t.Error("a journal is left")
+	}
+	if h.Layout.Locked("web") {
+		t.Error("still locked")
+	}
+}
+
+// whole says whether the jail is there; half of one fails the test.
+func whole(t *testing.T, h *Host) bool {
+	t.Helper()
+	there := map[string]bool{}
+	for what, path := range map[string]string{"definition": h.Layout.Definition("web"), "data": h.Layout.Data("web") + "/usr/pkg"} {
+		_, err := os.Lstat(path)
+		there[what] = err == nil
+	}
+	if there["definition"] != there["data"] {
+		t.Errorf("half a jail: %v", there)
+	}
+	if _, err := os.Lstat(h.Layout.Jail("web")); (err == nil) != there["data"] {
+		t.Errorf("part of its data is left")
+	}
+	return there["definition"]
+}
