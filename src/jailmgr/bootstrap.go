@@ -58,12 +58,13 @@ func bootstrap(ctx context.Context, h *host) error {
 			return exit.With(fmt.Errorf("no sets in %s", o.Sets), exit.NoInput, "put base.tgz, etc.tgz and SHA512 of a release there, or give their place: --sets DIRECTORY")
 		}
 	}
-	loaded, err := loadModule()
-	if err != nil {
-		return err
-	}
-	if loaded != "" && !c.Bool("json") {
-		h.line("%s", loaded)
+	if h.Layout.Prefix == "" {
+		// A base can be made all the same.
+		if loaded, err := loadModule(); err != nil {
+			h.note("kernel", err.Error())
+		} else if loaded != "" && !c.Bool("json") {
+			h.line("%s", loaded)
+		}
 	}
 	p := &meter{h: h, on: onTerminal(c.App.ErrWriter)}
 	o.Progress = p.report

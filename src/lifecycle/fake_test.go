@@ -155,14 +155,19 @@ func hostAt(dir string) (*Host, *fakeKernel, *fakeSupervisor) {
 	return &Host{Layout: l, Store: &root.Store{Layout: l}, Kernel: k, Supervisor: s}, k, s
 }
 
-const definition = `base = "b"
-[[service]]
-name = "x"
-command = ["/bin/x"]
-[[mount]]
-volume = "v"
-at = "/var/v"
-`
+// mountable says whether this system lets us mount. Where it does not, a
+// jail's base is copied, and it has no volume.
+var mountable = canMount()
+
+const noMounts = "no mounts are allowed here; run as root"
+
+var definition = func() string {
+	text := "base = 'b'\n[[service]]\nname = 'x'\ncommand = ['/bin/x']\n"
+	if mountable {
+		text += "[[mount]]\nvolume = 'v'\nat = '/var/v'\n"
+	}
+	return text
+}()
 
 // newHost is a host in a directory of its own, with a base.
 func newHost(t *testing.T) (*Host, *fakeKernel, *fakeSupervisor) {
