@@ -2,6 +2,7 @@ package jailmgr
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -15,6 +16,9 @@ import (
 // reorder moves a verb's options before its other arguments, so that they
 // may be written after a name. What follows "--" stays as it is.
 func reorder(app *cli.App, args []string) []string {
+	if len(args) > 0 && args[len(args)-1] == "--generate-bash-completion" {
+		return args // the place of what is to be completed matters
+	}
 	verb := slices.IndexFunc(args[min(1, len(args)):], func(a string) bool { return !strings.HasPrefix(a, "-") }) + 1
 	if verb == 0 {
 		return args
@@ -146,4 +150,17 @@ func split(line string) ([]string, error) {
 		words = append(words, word.String())
 	}
 	return words, nil
+}
+
+// completeJails offers the names of definitions.
+func completeJails(c *cli.Context) {
+	names, err := jail.Paths().Names()
+	if err != nil {
+		return
+	}
+	for _, n := range names {
+		if !slices.Contains(c.Args().Slice(), n) {
+			fmt.Fprintln(c.App.Writer, n)
+		}
+	}
 }

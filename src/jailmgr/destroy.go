@@ -16,9 +16,10 @@ import (
 
 func destroyCommand() *cli.Command {
 	return &cli.Command{
-		Name:      "destroy",
-		Usage:     "remove jails that do not run: definition, data and logs",
-		ArgsUsage: "NAME...",
+		Name:         "destroy",
+		Usage:        "remove jails that do not run: definition, data and logs",
+		ArgsUsage:    "NAME...",
+		BashComplete: completeJails,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y", "force"}, Usage: "do not ask"},
 			&cli.BoolFlag{Name: "volumes", Usage: "remove their volumes too, if no other jail has them"},

@@ -22,9 +22,10 @@ import (
 
 func editCommand() *cli.Command {
 	return &cli.Command{
-		Name:      "edit",
-		Usage:     "change a jail's definition",
-		ArgsUsage: "NAME",
+		Name:         "edit",
+		Usage:        "change a jail's definition",
+		ArgsUsage:    "NAME",
+		BashComplete: completeJails,
 		Description: "With options, these keys are changed, and comments kept; without, $EDITOR is\n" +
 			"run on a copy, which takes the definition's place once it is valid. A jail\n" +
 			"that runs keeps what it was started with until: jailmgr restart NAME.",

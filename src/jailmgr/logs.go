@@ -18,10 +18,11 @@ import (
 
 func logsCommand() *cli.Command {
 	return &cli.Command{
-		Name:        "logs",
-		Usage:       "print what a jail's services wrote",
-		ArgsUsage:   "NAME",
-		Description: "Times are local. What could change a terminal stands as \\xNN.",
+		Name:         "logs",
+		Usage:        "print what a jail's services wrote",
+		ArgsUsage:    "NAME",
+		BashComplete: completeJails,
+		Description:  "Times are local. What could change a terminal stands as \\xNN.",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "go on with the lines to come"},
 			&cli.IntFlag{Name: "lines", Aliases: []string{"n"}, Usage: "print the last `NUMBER` lines only", DefaultText: "all"},

@@ -25,21 +25,23 @@ const provisionText = "The script, from SCRIPT or standard input, is run by /bin
 
 func provisionCommand() *cli.Command {
 	return &cli.Command{
-		Name:        "provision",
-		Usage:       "run a script in a jail, to set it up",
-		ArgsUsage:   "NAME [SCRIPT]",
-		Description: provisionText,
-		Action:      on(needsKernel, provision),
+		Name:         "provision",
+		Usage:        "run a script in a jail, to set it up",
+		ArgsUsage:    "NAME [SCRIPT]",
+		BashComplete: completeJails,
+		Description:  provisionText,
+		Action:       on(needsKernel, provision),
 	}
 }
 
 func applyCommand() *cli.Command {
 	return &cli.Command{
-		Name:        "apply",
-		Usage:       "with --ephemeral: the same as provision",
-		ArgsUsage:   "--ephemeral NAME [SCRIPT]",
-		Description: provisionText,
-		Flags:       []cli.Flag{&cli.BoolFlag{Name: "ephemeral", Usage: "run a script in the jail"}},
+		Name:         "apply",
+		Usage:        "with --ephemeral: the same as provision",
+		ArgsUsage:    "--ephemeral NAME [SCRIPT]",
+		BashComplete: completeJails,
+		Description:  provisionText,
+		Flags:        []cli.Flag{&cli.BoolFlag{Name: "ephemeral", Usage: "run a script in the jail"}},
 		Action: on(needsKernel, func(ctx context.Context, h *host) error {
 			if !h.c.Bool("ephemeral") {
 				return usage(h.c, errors.New("apply needs --ephemeral"))

@@ -8,10 +8,11 @@ import (
 
 func restartCommand() *cli.Command {
 	return &cli.Command{
-		Name:        "restart",
-		Usage:       "stop jails, if they run, and start them",
-		ArgsUsage:   "NAME... | --all",
-		Description: "A jail whose definition is not valid is not stopped.",
+		Name:         "restart",
+		Usage:        "stop jails, if they run, and start them",
+		ArgsUsage:    "NAME... | --all",
+		BashComplete: completeJails,
+		Description:  "A jail whose definition is not valid is not stopped.",
 		Flags: append(chooseFlags("restart all jails that have a definition"),
 			timeoutFlag("wait for `TIME` at most until the services are ready; 0 for ever", startTimeout)),
 		Action: on(needsKernel, restart),

@@ -15,10 +15,11 @@ import (
 
 func shellCommand() *cli.Command {
 	return &cli.Command{
-		Name:        "shell",
-		Usage:       "run a login shell in a jail that runs",
-		ArgsUsage:   "NAME",
-		Description: "The shell has a terminal of its own. shell exits with the shell's status.",
+		Name:         "shell",
+		Usage:        "run a login shell in a jail that runs",
+		ArgsUsage:    "NAME",
+		BashComplete: completeJails,
+		Description:  "The shell has a terminal of its own. shell exits with the shell's status.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "user", Aliases: []string{"u"}, Usage: "be `USER`, a name of the jail's own /etc/passwd, or a number", DefaultText: "root"},
 		},

@@ -24,9 +24,10 @@ func timeoutFlag(what string, value time.Duration) cli.Flag {
 
 func startCommand() *cli.Command {
 	return &cli.Command{
-		Name:      "start",
-		Usage:     "start jails, and wait until their services are ready",
-		ArgsUsage: "NAME... | --all | --autostart",
+		Name:         "start",
+		Usage:        "start jails, and wait until their services are ready",
+		ArgsUsage:    "NAME... | --all | --autostart",
+		BashComplete: completeJails,
 		Description: "When a service fails the jail runs on with the others, and start exits 75. When\n" +
 			"anything else fails, nothing of the start is left.",
 		Flags: append(chooseFlags("start all jails that have a definition and do not run"),

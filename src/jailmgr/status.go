@@ -23,9 +23,10 @@ import (
 
 func statusCommand() *cli.Command {
 	return &cli.Command{
-		Name:      "status",
-		Usage:     "show how jails are",
-		ArgsUsage: "[NAME...]",
+		Name:         "status",
+		Usage:        "show how jails are",
+		ArgsUsage:    "[NAME...]",
+		BashComplete: completeJails,
 		Description: "CPU is the mean since the jail started. Below a jail that is not well stands why.\n" +
 			"status exits 0 whatever it shows.",
 		Flags:  []cli.Flag{command.JSON()},

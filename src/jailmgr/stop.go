@@ -11,9 +11,10 @@ import (
 
 func stopCommand() *cli.Command {
 	return &cli.Command{
-		Name:      "stop",
-		Usage:     "stop jails: their services in order, then whatever is left in them",
-		ArgsUsage: "NAME... | --all",
+		Name:         "stop",
+		Usage:        "stop jails: their services in order, then whatever is left in them",
+		ArgsUsage:    "NAME... | --all",
+		BashComplete: completeJails,
 		Flags: append(chooseFlags("stop all jails that run"),
 			timeoutFlag("let each service have `TIME` to stop", 0)),
 		Action: on(withKernel, stop),

@@ -62,6 +62,24 @@ func (h *Host) create(ctx context.Context, def *jail.Definition, text []byte, j 
 	return jail.WriteFile(path, text, 0o644, true)
 }
 
+// furnish makes the data of a jail whose definition was written by hand.
+func (h *Host) furnish(ctx context.Context, def *jail.Definition) error {
+	if _, err := os.Lstat(h.Layout.Jail(def.Name)); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := h.Store.Check(def); err != nil {
+		return err
+	}
+	j, err := journal.Begin(h.Layout.Journal(def.Name), verbCreate)
+	if err != nil {
+		return err
+	}
+	if err := h.Store.Create(ctx, def, j); err != nil {
+		return h.rollback(ctx, def.Name, j, err)
+	}
+	return j.Remove()
+}
+
 // Destroy removes a jail that does not run: its definition, its data and its
 // logs, not its volumes.
 func (h *Host) Destroy(ctx context.Context, name string) error {

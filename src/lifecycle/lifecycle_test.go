@@ -146,6 +146,28 @@ func TestCreateRefuses(t *testing.T) {
 	clean(t, h)
 }
 
+// A definition that was written by hand gets its data with the first start.
+func TestStartByHand(t *testing.T) {
+	h, _, _ := newHost(t)
+	if err := os.MkdirAll(h.Layout.Definitions(), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(h.Layout.Definition("web"), []byte(definition), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Start(ctx, "web", 0, nil); err != nil {
+		t.Fatal(err)
+	}
+	condition(t, h, Running)
+	if err := h.Stop(ctx, "web", 0); err != nil {
+		t.Error(err)
+	}
+	if !whole(t, h) {
+		t.Error("no data, or it went with the stop")
+	}
+	clean(t, h)
+}
+
 // Of two administrators who create one jail, one does.
 func TestCreateTwice(t *testing.T) {
 	h, _, _ := newHost(t)

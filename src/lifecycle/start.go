@@ -79,6 +79,9 @@ func (h *Host) start(ctx context.Context, def *jail.Definition, timeout time.Dur
 	if err != nil {
 		return err
 	}
+	if err := h.furnish(ctx, def); err != nil {
+		return err
+	}
 	j, err := journal.Begin(h.Layout.Journal(def.Name), verbStart)
 	if err != nil {
 		return err
@@ -246,6 +249,9 @@ func (h *Host) Provision(ctx context.Context, name string, f func(id secmodel.ID
 		}
 		config, err := def.Config()
 		if err != nil {
+			return err
+		}
+		if err := h.furnish(ctx, def); err != nil {
 			return err
 		}
 		// Its ports may be another's as long as it does not run.

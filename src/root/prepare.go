@@ -107,6 +107,9 @@ func (p *preparing) layered() error {
 		return err
 	}
 	for _, w := range Writable {
+		if p.covered(w) {
+			continue
+		}
 		if err := p.over(data, w, root, w, Flags{NoSetuid: !setuidAllowed(w), NoDevices: true}); err != nil {
 			return err
 		}
@@ -115,6 +118,13 @@ func (p *preparing) layered() error {
 		return err
 	}
 	return p.devices(root)
+}
+
+// covered says whether the definition mounts something over a directory.
+func (p *preparing) covered(dir string) bool {
+	return slices.ContainsFunc(p.def.Mounts, func(m jail.Mount) bool {
+		return "/"+dir == m.At || strings.HasPrefix("/"+dir, m.At+"/")
+	})
 }
 
 // over shows from/rel at root/at.
@@ -135,6 +145,11 @@ func (p *preparing) over(from, rel, root, at string, f Flags) error {
 }
 
 func (p *preparing) volumes(root string) error {
+	if len(p.def.Mounts) > 0 {
+		if err := p.makeParents(); err != nil {
+			return err
+		}
+	}
 	mounts := slices.Clone(p.def.Mounts)
 	// What is mounted in another mount comes after it.
 	sort.SliceStable(mounts, func(i, j int) bool { return mounts[i].At < mounts[j].At })

@@ -194,6 +194,30 @@ func TestPrepareHostile(t *testing.T) {
 	}
 }
 
+// The administrator's mounts come in place of what the jail would have there.
+func TestPrepareOverWritable(t *testing.T) {
+	skipUnlessRoot(t)
+	s, def := withBase(t)
+	host := filepath.Join(s.Layout.Prefix, "host")
+	write(t, filepath.Join(host, "bin/pkg"), "x")
+	write(t, filepath.Join(host, "pkg/bin/pkg"), "x")
+	for at, want := range map[string]string{"/usr/pkg": "usr/pkg/bin/pkg", "/usr": "usr/bin/pkg"} {
+		def.Mounts = []jail.Mount{{Source: host, At: at, Mode: "ro"}}
+		if !exists(s.Layout.Jail("web")) {
+			create(t, s, def)
+		}
+		j := begin(t, s, "web", "start")
+		p, err := s.Prepare(context.Background(), def, j)
+		if errors.Is(err, ErrNoMount) {
+			t.Skipf("%v; run as root", err)
+		}
+		if err != nil || !exists(filepath.Join(p.Path, want)) {
+			t.Errorf("%s: %v", at, err)
+		}
+		undo(t, s, j)
+	}
+}
+
 func TestPrepareNoMountPoint(t *testing.T) {
 	skipUnlessRoot(t)
 	s, def := withBase(t)
