@@ -34,7 +34,7 @@ type Journal struct {
 }
 
 // Hook, if a test sets it, is called after each step is recorded and before
-// it is done.
+// it is done, and, with the kind "done", before the journal ends.
 var Hook func(verb string, s Step)
 
 // ErrDamaged is a journal that does not read as it was written.
@@ -126,6 +126,9 @@ func (j *Journal) Sync() error {
 // Finish notes that the verb was done to its end; the journal stays, for its
 // steps to be undone later.
 func (j *Journal) Finish() error {
+	if Hook != nil {
+		Hook(j.Verb, Step{Kind: done})
+	}
 	if err := j.write(done, nil); err != nil {
 		return err
 	}
@@ -146,6 +149,9 @@ func (j *Journal) Undo(undo func(Step) error) error {
 
 // Remove ends the journal: there is nothing to undo.
 func (j *Journal) Remove() error {
+	if Hook != nil {
+		Hook(j.Verb, Step{Kind: done})
+	}
 	return errors.Join(os.Remove(j.path), j.Close())
 }
 

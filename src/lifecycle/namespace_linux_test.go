@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -30,8 +31,12 @@ func TestMain(m *testing.M) {
 			_ = cmd.Wait()
 			os.Exit(cmd.ProcessState.ExitCode())
 		}
-	} else if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		fmt.Fprintln(os.Stderr, "mounts can't be made private:", err)
+	} else if err := errors.Join(
+		// Cut off from the machine's, but shared among themselves, as
+		// they are on most systems.
+		unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""),
+		unix.Mount("", "/", "", unix.MS_REC|unix.MS_SHARED, "")); err != nil {
+		fmt.Fprintln(os.Stderr, "mounts can't be cut off:", err)
 		os.Exit(1)
 	}
 	os.Exit(m.Run())

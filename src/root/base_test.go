@@ -247,11 +247,33 @@ func TestBootstrapFullDisk(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	// What does not fit is refused before it fills the disk.
+	_, err := s.Bootstrap(context.Background(), Bootstrap{Sets: big(t), Name: "b", NoVerify: true})
+	if !errors.Is(err, unix.ENOSPC) || !strings.Contains(err.Error(), "there were only ") {
+		t.Errorf("got %v", err)
+	}
+	only(t, s)
+	// And if another fills it in the meantime, nothing of it stays.
 	filler := filepath.Join(s.Layout.Bases(), "0filler")
 	write(t, filler, strings.Repeat("x", 1<<20-12<<10))
-	_, err := s.Bootstrap(context.Background(), Bootstrap{Sets: sets})
-	if !errors.Is(err, unix.ENOSPC) {
+	if _, err := s.Bootstrap(context.Background(), Bootstrap{Sets: sets}); !errors.Is(err, unix.ENOSPC) {
 		t.Errorf("got %v", err)
 	}
 	only(t, s, "0filler")
+}
+
+// big is a directory of a set with 2 MB of nothing.
+func big(t *testing.T) string {
+	t.Helper()
+	var b bytes.Buffer
+	g := gzip.NewWriter(&b)
+	if _, err := g.Write(archiveOf(t, entry{kind: tar.TypeReg, name: "./big", text: strings.Repeat("\x00", 2<<20)})); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Close(); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "base.tgz"), b.String())
+	return dir
 }

@@ -281,7 +281,11 @@ func TestPrepareCopied(t *testing.T) {
 	if err := os.Remove(filepath.Join(data, "dev")); err != nil {
 		t.Fatal(err)
 	}
+	write(t, filepath.Join(data, "dev/null"), "the jail's own")
 	prepare()
+	if b, err := os.ReadFile(filepath.Join(data, "dev/null")); err == nil && len(b) > 0 {
+		t.Error("the jail's own /dev/null stayed")
+	}
 	if read(t, filepath.Join(data, "bin/sh")) != "changed" {
 		t.Error("copied again without need")
 	}
