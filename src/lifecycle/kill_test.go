@@ -66,7 +66,7 @@ func helper() {
 func run(t *testing.T, h *Host, verb string, step int, after time.Duration) (killed bool) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d %s", helperVar, verb, step, h.Layout.Prefix))
+	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d %s", helperVar, verb, step, h.Layout.Prefix), fmt.Sprintf("%s=%v", mountableVar, mountable))
 	var out strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {

@@ -132,12 +132,13 @@ func (h *Host) supervise(ctx context.Context, name string, timeout time.Duration
 	if err == nil || ctx.Err() == nil {
 		return err
 	}
+	err = fmt.Errorf("start of jail %s: %w", name, context.Cause(ctx))
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 	defer cancel()
-	if stop := h.Supervisor.Stop(stopping, name, time.Second); stop != nil && !errors.Is(stop, supervise.ErrNotRunning) {
-		err = errors.Join(err, stop)
+	if e := h.Supervisor.Stop(stopping, name, time.Second); e != nil && !errors.Is(e, supervise.ErrNotRunning) {
+		err = errors.Join(err, e)
 	}
-	return fmt.Errorf("start of jail %s: %w", name, context.Cause(ctx))
+	return err
 }
 
 // stays says whether the jail runs in spite of the error.
