@@ -53,6 +53,26 @@ func WriteFile(path string, data []byte, perm os.FileMode, create bool) (err err
 	return SyncDir(dir)
 }
 
+// SweepFile removes what a WriteFile to path that was killed has left beside
+// it. Nobody else must be writing there.
+func SweepFile(path string) error {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if rest, ok := strings.CutPrefix(e.Name(), "."+filepath.Base(path)+"."); ok && strings.Trim(rest, "0123456789") == "" {
+			if err := os.Remove(filepath.Join(filepath.Dir(path), e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // SyncDir makes a directory's entries survive a power loss.
 func SyncDir(dir string) error {
 	d, err := os.Open(dir)

@@ -64,6 +64,28 @@ func TestWriteFileRace(t *testing.T) {
 	}
 }
 
+func TestSweepFile(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"web.toml", ".web.toml.123", ".web.toml.swp", ".web2.toml.123", "web.toml.123"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := SweepFile(filepath.Join(dir, "web.toml")); err != nil {
+		t.Error(err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 4 {
+		t.Errorf("%v, %v", entries, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, ".web.toml.123")); err == nil {
+		t.Error("not removed")
+	}
+	if err := SweepFile("/nonexistent/x"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestLock(t *testing.T) {
 	l := Layout{Prefix: t.TempDir()}
 	k, err := l.Lock("web", "start")

@@ -32,17 +32,12 @@ func (k *fakeKernel) Create(name, root string, _ secmodel.Config) (secmodel.ID, 
 		return 0, k.createErr
 	}
 	id := time.Now().UnixNano()%1e9 + 1
-	f, err := os.OpenFile(k.path(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	// At once, as the kernel does it.
+	err := jail.WriteFile(k.path(name), fmt.Appendf(nil, "%d %s", id, root), 0o600, true)
 	if errors.Is(err, os.ErrExist) {
 		return 0, secmodel.ErrExists
 	}
-	if err != nil {
-		return 0, err
-	}
-	if _, err := fmt.Fprintf(f, "%d %s", id, root); err != nil {
-		return 0, err
-	}
-	return secmodel.ID(id), f.Close()
+	return secmodel.ID(id), err
 }
 
 func (k *fakeKernel) Lookup(name string) (secmodel.Jail, error) {
@@ -64,7 +59,7 @@ func (k *fakeKernel) Lookup(name string) (secmodel.Jail, error) {
 }
 
 func (k *fakeKernel) byID(id secmodel.ID) string {
-	names, _ := filepath.Glob(filepath.Join(k.dir, "*"))
+	names, _ := filepath.Glob(filepath.Join(k.dir, "[a-z]*"))
 	for _, n := range names {
 		if j, err := k.Lookup(filepath.Base(n)); err == nil && j.ID == id {
 			return filepath.Base(n)
@@ -217,6 +212,9 @@ func clean(t *testing.T, h *Host) {
 	}
 	if h.Layout.Locked("web") {
 		t.Error("still locked")
+	}
+	if left, err := filepath.Glob(filepath.Join(h.Layout.Definitions(), ".*")); err != nil || len(left) > 0 {
+		t.Errorf("left beside the definition: %v, %v", left, err)
 	}
 }
 

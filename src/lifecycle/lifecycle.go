@@ -257,6 +257,9 @@ func (h *Host) recoverDamaged(ctx context.Context, name string) error {
 // runs is left alone.
 func (h *Host) Repair(ctx context.Context, name string) error {
 	return h.locked(ctx, name, "repair", func() error {
+		if err := jail.SweepFile(h.Layout.Definition(name)); err != nil {
+			return err
+		}
 		_, exists, err := h.lookup(name)
 		if err != nil || exists {
 			return err

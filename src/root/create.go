@@ -128,6 +128,9 @@ func (s *Store) Undo(step journal.Step) (mine bool, err error) {
 	case StepTree:
 		return true, s.removeTree(path)
 	case StepFile:
+		if err := jail.SweepFile(path); err != nil {
+			return true, err
+		}
 		// Someone else's file of that name is not ours to remove.
 		data, err := os.ReadFile(path)
 		if errors.Is(err, os.ErrNotExist) {
