@@ -34,6 +34,11 @@ func run(name string, args []string) error {
 	case "kill": // -SIGNAL PID
 		return kill(args)
 	case "sh":
+		for i, a := range args {
+			if a == "-c" && i+1 < len(args) {
+				return sh(strings.NewReader(args[i+1]))
+			}
+		}
 		return sh(os.Stdin)
 	case "sleep":
 		time.Sleep(24 * time.Hour)
