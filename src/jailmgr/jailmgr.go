@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"os/signal"
 	"sync"
 	"time"
@@ -172,6 +174,9 @@ func explain(err error) error {
 		if errors.Is(err, k.err) {
 			return exit.With(err, k.code, k.hint)
 		}
+	}
+	if errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0 {
+		return exit.With(err, exit.Permission, "run it as root")
 	}
 	return err
 }

@@ -168,7 +168,7 @@ var definition = func() string {
 }()
 
 // newHost is a host in a directory of its own, with a base.
-func newHost(t *testing.T) (*Host, *fakeKernel, *fakeSupervisor) {
+func newHost(t testing.TB) (*Host, *fakeKernel, *fakeSupervisor) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("not root, and no user namespace is allowed here; run as root")

@@ -132,11 +132,12 @@ func (h *Host) end(ctx context.Context, name string) error {
 
 // undo undoes a journal's steps.
 func (h *Host) undo(ctx context.Context, name string, j *journal.Journal) error {
+	undo := h.Store.Undo()
 	return j.Undo(func(s journal.Step) error {
 		if s.Kind == stepKernel {
 			return h.end(ctx, name)
 		}
-		mine, err := h.Store.Undo(s)
+		mine, err := undo.Step(s)
 		if !mine && err == nil {
 			err = fmt.Errorf("the journal of jail %s has an unknown step %q, perhaps of a newer release", name, s.Kind)
 		}

@@ -20,7 +20,7 @@ import (
 
 var ctx = context.Background()
 
-func created(t *testing.T) (*Host, *fakeKernel, *fakeSupervisor) {
+func created(t testing.TB) (*Host, *fakeKernel, *fakeSupervisor) {
 	t.Helper()
 	h, k, s := newHost(t)
 	if err := h.Create(ctx, "web", []byte(definition)); err != nil {

@@ -8,10 +8,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"jails/src/jail"
-	"jails/src/journal"
 )
 
 // ErrNoBase is a definition whose base layer, or root, is not there.
@@ -116,59 +114,8 @@ func (s *Store) RemoveVolume(volume string) error {
 	return s.removeTree(s.Layout.Volume(volume))
 }
 
-// Undo undoes a step of this package, if it is one.
-func (s *Store) Undo(step journal.Step) (mine bool, err error) {
-	if len(step.Args) == 0 {
-		return false, nil
-	}
-	path := step.Args[0]
-	switch step.Kind {
-	case StepMount:
-		return true, s.unmount(path)
-	case StepTree:
-		return true, s.removeTree(path)
-	case StepFile:
-		if err := jail.SweepFile(path); err != nil {
-			return true, err
-		}
-		// Someone else's file of that name is not ours to remove.
-		data, err := os.ReadFile(path)
-		if errors.Is(err, os.ErrNotExist) {
-			return true, nil
-		}
-		if err != nil {
-			return true, err
-		}
-		if len(step.Args) == 2 && step.Args[1] == Digest(data) {
-			return true, os.Remove(path)
-		}
-		return true, nil
-	case StepDir:
-		err := os.Remove(path)
-		if errors.Is(err, os.ErrNotExist) || isNotEmpty(err) {
-			err = nil
-		}
-		return true, err
-	}
-	return false, nil
-}
-
 // Digest of what a file of ours holds.
 func Digest(data []byte) string {
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])
-}
-
-func (s *Store) unmount(target string) error {
-	below, err := s.mounter().Below(target)
-	if err != nil {
-		return err
-	}
-	if !slices.Contains(below, target) {
-		return nil
-	}
-	if len(below) > 1 {
-		return fmt.Errorf("%s is not unmounted: below it %s is %w", target, below[len(below)-1], ErrMounted)
-	}
-	return s.mounter().Unmount(target)
 }

@@ -43,8 +43,9 @@ func begin(t *testing.T, s *Store, name, verb string) *journal.Journal {
 
 func undo(t *testing.T, s *Store, j *journal.Journal) {
 	t.Helper()
+	u := s.Undo()
 	if err := j.Undo(func(step journal.Step) error {
-		_, err := s.Undo(step)
+		_, err := u.Step(step)
 		return err
 	}); err != nil {
 		t.Error(err)

@@ -35,12 +35,18 @@ func (s *Store) Prepare(ctx context.Context, def *jail.Definition, rec Recorder)
 	var err error
 	if def.Base == "" {
 		// The administrator's own path may hold links of his own.
-		if p.out.Path, err = filepath.EvalSymlinks(def.Root); err == nil {
-			err = p.own(p.out.Path)
+		if p.out.Path, err = filepath.EvalSymlinks(def.Root); err != nil {
+			return nil, err
 		}
-		return p.out, err
+		if p.before, err = p.m.Below(p.out.Path); err != nil {
+			return nil, err
+		}
+		return p.out, p.own(p.out.Path)
 	}
 	if p.dir, err = real(s.Layout.Jail(def.Name)); err != nil {
+		return nil, err
+	}
+	if p.before, err = p.m.Below(p.dir); err != nil {
 		return nil, err
 	}
 	p.out.Path = filepath.Join(p.dir, "root")
@@ -58,7 +64,8 @@ type preparing struct {
 	def     *jail.Definition
 	rec     Recorder
 	out     *Prepared
-	dir     string // Layout.Jail's
+	dir     string   // Layout.Jail's
+	before  []string // what was mounted there already
 	mounted int
 }
 
@@ -70,12 +77,10 @@ func forbidden(err error) bool {
 // mount records a mount and does it. Nothing must be mounted there yet, or
 // its undo would unmount what is not ours.
 func (p *preparing) mount(target string, do func() error) error {
-	below, err := p.m.Below(target)
-	if err != nil {
-		return err
-	}
-	if len(below) > 0 {
-		return fmt.Errorf("%s: something is %w there already; see: jailmgr repair %s", below[0], ErrMounted, p.def.Name)
+	for _, m := range p.before {
+		if m == target || strings.HasPrefix(m, target+"/") {
+			return fmt.Errorf("%s: something is %w there already; see: jailmgr repair %s", m, ErrMounted, p.def.Name)
+		}
 	}
 	if err := p.rec.Record(false, StepMount, target); err != nil {
 		return err
