@@ -24,7 +24,7 @@ import (
 func choices() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "level", Aliases: []string{"l"}, Usage: "harden at `LEVEL`: low, medium or high"},
-		&cli.StringSliceFlag{Name: "port", Aliases: []string{"ports", "r"}, Usage: "reserve `PORTS`: 8080, 8080/tcp or 8000-8099/any; repeat for more"},
+		&cli.StringSliceFlag{Name: "port", Aliases: []string{"ports", "r"}, Usage: "reserve `PORTS`: 8080, 8080/tcp or 8000-8099/any; repeat for more, or use commas"},
 		&cli.StringSliceFlag{Name: "allow", Usage: "allow a `WORD` beyond the level; see jailctl policy"},
 		&cli.StringSliceFlag{Name: "deny", Usage: "deny a `WORD` that the level allows"},
 		&cli.StringFlag{Name: "processes", Usage: "have at most `NUMBER` processes; 0 for no cap"},
@@ -99,7 +99,7 @@ func (h *host) describe(name string) (*jail.Definition, error) {
 	}
 	def := &jail.Definition{
 		Name: name, Base: c.String("base"), Root: c.String("root"), Level: settings.Defaults.Level,
-		Allow: c.StringSlice("allow"), Deny: c.StringSlice("deny"), Ports: c.StringSlice("port"),
+		Allow: values(c, "allow"), Deny: values(c, "deny"), Ports: values(c, "port"),
 		Strict: c.Bool("strict"), Processes: settings.Defaults.Processes, Autostart: c.Bool("autostart"),
 	}
 	if c.IsSet("level") {
@@ -206,4 +206,18 @@ func number(c *cli.Context) (uint32, error) {
 // chosen says whether any of the options of choices is given.
 func chosen(c *cli.Context) bool {
 	return slices.ContainsFunc(choices(), func(f cli.Flag) bool { return c.IsSet(f.Names()[0]) })
+}
+
+// values are the values of an option that may be repeated, or given with
+// commas; an empty one stands for none.
+func values(c *cli.Context, name string) []string {
+	var all []string
+	for _, v := range c.StringSlice(name) {
+		for w := range strings.SplitSeq(v, ",") {
+			if w = strings.TrimSpace(w); w != "" {
+				all = append(all, w)
+			}
+		}
+	}
+	return all
 }

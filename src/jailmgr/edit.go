@@ -99,7 +99,7 @@ func setKeys(c *cli.Context, path string, text []byte) ([]byte, error) {
 	set := map[string]string{}
 	for flag, key := range map[string]string{"port": "ports", "allow": "allow", "deny": "deny"} {
 		if c.IsSet(flag) {
-			set[key] = jail.QuoteList(slices.DeleteFunc(c.StringSlice(flag), func(s string) bool { return s == "" }))
+			set[key] = jail.QuoteList(values(c, flag))
 		}
 	}
 	for _, key := range []string{"strict", "autostart"} {

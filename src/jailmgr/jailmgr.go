@@ -40,6 +40,8 @@ func App() *cli.App {
 		Description: "A jail's definition is /etc/jails/NAME.toml, see jail.toml(5). Options may stand\n" +
 			"before or after NAME. Exit codes are those of sysexits(3): 75 where some of\n" +
 			"several jails failed or one is busy, 78 where a definition is not valid.",
+		// A comma in a service's command is the command's.
+		DisableSliceFlagSeparator: true,
 		Commands: []*cli.Command{
 			bootstrapCommand(),
 			createCommand(),

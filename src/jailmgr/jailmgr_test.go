@@ -316,6 +316,21 @@ func TestOneBadDefinition(t *testing.T) {
 	}
 }
 
+func TestCommas(t *testing.T) {
+	p := newPlace(t)
+	p.must("bootstrap", "--sets", p.sets())
+	p.must("create", "web", "--service", "a=sh -c 'x,y'", "--service", "b=c", "-r", "80,443/tcp", "-r", "53", "--allow", "nice, chroot")
+	def, err := p.layout.Load("web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []any{[]string{"sh", "-c", "x,y"}, "b", []string{"80", "443/tcp", "53"}, []string{"nice", "chroot"}}
+	got := []any{def.Services[0].Command, def.Services[1].Name, def.Ports, def.Allow}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestEdit(t *testing.T) {
 	p := newPlace(t)
 	p.must("bootstrap", "--sets", p.sets())
