@@ -21,6 +21,9 @@ import (
 //	u32 magic, u32 operation, u32 length of the name, u32 length of new,
 //	u64 length of old (noOld: old is NULL), the name, new
 //
+// in which opEnter and opObserve have the listener's descriptor in place of
+// the length of old,
+//
 // and its reply:
 //
 //	u32 magic, i32 errno, u64 length of old, u32 length of data, u32 flags, data
@@ -30,7 +33,7 @@ const (
 
 	opSysctl  = 1
 	opHello   = 2 // reply: u64 flags of seccomp(2), then the filter
-	opEnter   = 3 // carries the listener; the reply carries the root
+	opEnter   = 3 // tells the listener; the reply carries the root
 	opEntered = 4 // the root directory is changed
 	opObserve = 5 // like opEnter, but the process stays the host's
 
@@ -97,7 +100,7 @@ func (h *hostkern) sysctl(node string, old, new []byte) (int, error) {
 	if old != nil {
 		oldLen = uint64(len(old))
 	}
-	if err := h.send(request(opSysctl, node, oldLen, new), -1); err != nil {
+	if err := h.send(request(opSysctl, node, oldLen, new)); err != nil {
 		return 0, err
 	}
 	return h.receive(old, nil)
@@ -114,24 +117,21 @@ func request(op uint32, name string, oldLen uint64, new []byte) []byte {
 	return append(append(b, name...), new...)
 }
 
-// send writes a request, with a descriptor on its first byte if fd isn't -1.
-func (h *hostkern) send(b []byte, fd int) error {
+// send writes a request. It must not be by sendmsg(2): the filter lets that
+// wait for an answer, which nobody gives before hostkern has the listener.
+func (h *hostkern) send(b []byte) error {
 	if h.fd < 0 {
 		return fmt.Errorf("hostkern: %w", os.ErrClosed)
 	}
-	var rights []byte
-	if fd >= 0 {
-		rights = unix.UnixRights(fd)
-	}
 	for len(b) > 0 {
-		n, err := unix.SendmsgN(h.fd, b, rights, nil, unix.MSG_NOSIGNAL)
+		n, err := unix.Write(h.fd, b)
 		if err == unix.EINTR {
 			continue
 		}
 		if err != nil {
 			return h.lost(err)
 		}
-		b, rights = b[n:], nil
+		b = b[n:]
 	}
 	return nil
 }
@@ -244,20 +244,21 @@ func (h *hostkern) enter(request, reply []byte) (int, error) {
 }
 
 func (h *hostkern) simple(op uint32) error {
-	if err := h.send(request(op, "", noOld, nil), -1); err != nil {
+	if err := h.send(request(op, "", noOld, nil)); err != nil {
 		return err
 	}
 	_, err := h.receive(nil, nil)
 	return err
 }
 
-// listen asks for the filter, installs it, and sends op with the listener.
+// listen asks for the filter, installs it, and sends op with the number of
+// the listener, which hostkern takes by pidfd_getfd(2).
 func (h *hostkern) listen(op uint32, new, old []byte, fd *int) (int, error) {
 	program, flags, err := h.hello()
 	if err != nil {
 		return 0, err
 	}
-	message := request(op, "", uint64(len(old)), new)
+	message := request(op, "", 0, new)
 
 	// From the filter's installation until hostkern has the listener, a
 	// filtered call of any thread waits. Were one of them starting a thread
@@ -271,9 +272,9 @@ func (h *hostkern) listen(op uint32, new, old []byte, fd *int) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("installing the system call filter: %w", err)
 	}
-	err = h.send(message, listener)
-	unix.Close(listener)
-	if err != nil {
+	defer unix.Close(listener)
+	native.PutUint64(message[16:], uint64(listener))
+	if err := h.send(message); err != nil {
 		return 0, err
 	}
 	return h.receive(old, fd)
@@ -283,7 +284,7 @@ func (h *hostkern) listen(op uint32, new, old []byte, fd *int) (int, error) {
 func (h *hostkern) hello() ([]unix.SockFilter, uint64, error) {
 	const instructions = 4096 // BPF_MAXINSNS
 	data := make([]byte, 8+instructions*unix.SizeofSockFilter)
-	if err := h.send(request(opHello, "", uint64(len(data)), nil), -1); err != nil {
+	if err := h.send(request(opHello, "", uint64(len(data)), nil)); err != nil {
 		return nil, 0, err
 	}
 	n, err := h.receive(data, nil)

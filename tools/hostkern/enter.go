@@ -1,0 +1,327 @@
+// Copyright (c) 2026 The Jails for NetBSD contributors.
+// SPDX-License-Identifier: BSD-2-Clause
+
+//go:build linux && cgo && amd64
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"jails/tools/hostkern/kern"
+)
+
+// takeListener takes the caller's listener, of which it told the number,
+// and answers on it from now on, as for the host's.
+func (c *client) takeListener(q *request) error {
+	if c.p.l != nil {
+		return unix.EBUSY
+	}
+	if c.p.pidfd == -1 {
+		return unix.ESRCH
+	}
+	fd, err := unix.PidfdGetfd(c.p.pidfd, int(int32(q.oldlen)), 0)
+	if err != nil {
+		return err
+	}
+	link, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd))
+	if err != nil || link != "anon_inode:seccomp notify" {
+		unix.Close(fd)
+		return unix.EINVAL
+	}
+	l, err := c.h.addListener(fd, 0)
+	if err != nil {
+		unix.Close(fd)
+		return err
+	}
+	c.h.mu.Lock()
+	c.p.l = l
+	c.h.mu.Unlock()
+	return nil
+}
+
+func (c *client) observe(q *request) reply {
+	if err := c.takeListener(q); err != nil {
+		return reply{err: err, fd: -1}
+	}
+	return reply{fd: -1}
+}
+
+// enter lets the caller into a jail: the model judges what /proc shows of it.
+func (c *client) enter(q *request) reply {
+	number := int(int32(q.oldlen))
+	if err := c.takeListener(q); err != nil {
+		return reply{err: err, fd: -1}
+	}
+	cmd, ok := kern.ParseRequest(q.new)
+	if !ok || cmd.Command != kern.CommandEnter {
+		return reply{err: unix.EINVAL, fd: -1}
+	}
+	p := c.p
+	restore, y := c.prepare(&cmd, number)
+	if y.err != nil {
+		return y
+	}
+	c.h.sync(false)
+	in := *q
+	in.oldlen = uint64(len(replyOf(0, 0)))
+	p.mu.Lock()
+	p.entering = true // its root is not asked about, in this moment
+	p.mu.Unlock()
+	y = c.call(root+"command", &in)
+	c.h.forgetFiles(p)
+	if y.err != nil {
+		p.mu.Lock()
+		p.entering = false
+		p.mu.Unlock()
+		restore()
+		return y
+	}
+	c.h.mu.Lock()
+	p.l.jail = cmd.ID
+	y.fd = p.k.RootFD()
+	c.h.mu.Unlock()
+	c.entering = p
+	if y.fd == -1 {
+		c.abandon()
+		return reply{err: unix.EIO, fd: -1}
+	}
+	c.h.saveState()
+	c.h.debug("jail %d: process %d enters", cmd.ID, p.pid)
+	return y
+}
+
+// replyOf is a reply of the model's that hostkern gives in its place.
+func replyOf(reason uint32, detail int32) []byte {
+	y := kern.Reply{ABI: kern.ABIVersion, Reason: reason, Detail: detail}
+	return append([]byte(nil), bytesOf(&y)...)
+}
+
+// prepare tells the hosted kernel what it has to know of who enters, and
+// sets the jail's limits, which restore undoes.
+func (c *client) prepare(cmd *kern.Request, listener int) (restore func(), y reply) {
+	y.fd = -1
+	p := c.p
+	fail := func(err error) (func(), reply) {
+		c.h.say("process %d wants to enter jail %d: %v", p.pid, cmd.ID, err)
+		var e unix.Errno
+		if !errors.As(err, &e) {
+			e = unix.EIO
+		}
+		c.h.forgetFiles(p)
+		return nil, reply{err: e, fd: -1}
+	}
+	if err := c.refreshCaller(); err != nil {
+		return fail(err)
+	}
+	// Limits first: they can fail, and what the model has done can't be
+	// undone. Of who the model refuses they are set back.
+	mask, soft, hard, _ := kern.JailLimits(cmd.ID)
+	st, err := readStatus(p.pid)
+	if err != nil {
+		return fail(err)
+	}
+	var old [kern.NLimits]unix.Rlimit
+	var ksoft, khard [kern.NLimits]uint64
+	for i, n := range linuxLimit {
+		if n == -1 {
+			ksoft[i], khard[i] = netbsdInfinity, netbsdInfinity
+			continue
+		}
+		if err := unix.Prlimit(p.pid, n, nil, &old[i]); err != nil {
+			return fail(fmt.Errorf("limit %d: %w", i, err))
+		}
+		ksoft[i], khard[i] = toNetBSD(old[i].Cur), toNetBSD(old[i].Max)
+	}
+	set := 0
+	restore = func() {
+		for i := range set {
+			if linuxLimit[i] != -1 && mask&(1<<i) != 0 {
+				_ = unix.Prlimit(p.pid, linuxLimit[i], &old[i], nil)
+			}
+		}
+	}
+	if st.IDs.UID[1] == 0 { // others are refused anyway
+		for i, n := range linuxLimit {
+			set = i
+			if n == -1 || mask&(1<<i) == 0 {
+				continue
+			}
+			r := unix.Rlimit{Cur: toLinux(soft[i]), Max: toLinux(hard[i])}
+			if err := unix.Prlimit(p.pid, n, &r, nil); err != nil {
+				restore()
+				return nil, reply{err: err, data: replyOf(reasonLimit, int32(i)), used: uint64(len(replyOf(0, 0))), fd: -1}
+			}
+		}
+		set = kern.NLimits
+	}
+
+	flags, session, err := c.h.entryFlags(p, &st)
+	if err != nil {
+		restore()
+		return fail(err)
+	}
+	fds, err := readFDs(p, listener)
+	if err != nil {
+		restore()
+		return fail(err)
+	}
+	cwd, rootfd, chrooted, err := directories(p.pid)
+	if err != nil {
+		restore()
+		return fail(err)
+	}
+	err = c.h.ask(p, nil, func(k, _ kern.Proc) error {
+		k.SetLimits(&ksoft, &khard)
+		if err := k.SetDirs(cwd, rootfd, chrooted); err != nil {
+			return err
+		}
+		if err := k.SetFiles(fds); err != nil {
+			return err
+		}
+		k.SetFlags(flags, session)
+		return nil
+	})
+	if err != nil {
+		restore()
+		return fail(err)
+	}
+	return restore, y
+}
+
+const reasonLimit = 29 // JAIL_REASON_LIMIT
+
+func (h *host) forgetFiles(p *process) {
+	_ = h.ask(p, nil, func(k, _ kern.Proc) error {
+		k.SetFlags(0, 0)
+		k.ClearFiles()
+		return nil
+	})
+}
+
+// directories opens a process's working and root directories.
+func directories(pid int) (cwd, rootfd int, chrooted bool, err error) {
+	const how = unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC
+	if cwd, err = unix.Open(procPath(pid, "cwd"), how, 0); err != nil {
+		return
+	}
+	if rootfd, err = unix.Open(procPath(pid, "root"), how, 0); err != nil {
+		unix.Close(cwd)
+		return
+	}
+	return cwd, rootfd, !sameFile(rootfd, "/"), nil
+}
+
+func sameFile(fd int, path string) bool {
+	var a, b unix.Stat_t
+	return unix.Fstat(fd, &a) == nil && unix.Stat(path, &b) == nil && a.Dev == b.Dev && a.Ino == b.Ino
+}
+
+const (
+	kcmpVM    = 1
+	kcmpFiles = 2
+	kcmpFS    = 3
+)
+
+// entryFlags reads what entry looks at.
+func (h *host) entryFlags(p *process, st *status) (flags kern.Flags, session int, err error) {
+	s, err := readStat(p.pid)
+	if err != nil {
+		return 0, 0, err
+	}
+	if st.Tracer != 0 {
+		flags |= kern.Traced
+	}
+	if s.Session == p.pid {
+		flags |= kern.Leader
+	}
+	if s.TTY != 0 {
+		flags |= kern.Terminal
+	}
+	pids, err := numbers("/proc")
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, pid := range pids {
+		if pid == p.pid {
+			continue
+		}
+		for _, k := range []struct {
+			what int
+			flag kern.Flags
+		}{{kcmpVM, kern.SharedVM}, {kcmpFiles, kern.SharedFD}, {kcmpFS, kern.SharedCWD}} {
+			r, _, e := unix.Syscall6(unix.SYS_KCMP, uintptr(p.pid), uintptr(pid), uintptr(k.what), 0, 0, 0)
+			if e == 0 && r == 0 {
+				flags |= k.flag
+			}
+		}
+	}
+	if flags&kern.SharedVM != 0 && flags&kern.SharedFD == 0 {
+		flags |= kern.PPWait // as between vfork(2) and execve(2)
+	}
+	return flags, s.Session, nil
+}
+
+// entered checks that who entered has taken the jail's root, all threads.
+func (c *client) entered() reply {
+	p := c.entering
+	if p == nil {
+		return reply{err: unix.EINVAL, fd: -1}
+	}
+	if err := c.checkEntered(p); err != nil {
+		c.h.say("process %d did not take its jail's root: %v", p.pid, err)
+		c.abandon()
+		return reply{err: unix.EPERM, fd: -1}
+	}
+	c.entering = nil
+	p.mu.Lock()
+	p.entering = false
+	p.mu.Unlock()
+	return reply{fd: -1}
+}
+
+func (c *client) checkEntered(p *process) error {
+	c.h.mu.RLock()
+	want := p.k.RootFD()
+	c.h.mu.RUnlock()
+	if want == -1 {
+		return errors.New("it has none")
+	}
+	defer unix.Close(want)
+	tids, err := numbers(procPath(p.pid, "task"))
+	if err != nil {
+		return err
+	}
+	for _, tid := range tids {
+		for _, dir := range []string{"root", "cwd"} {
+			if !sameFile(want, procPath(tid, dir)) {
+				return fmt.Errorf("thread %d: %s is another", tid, dir)
+			}
+		}
+		st, err := readStatus(tid)
+		if err != nil {
+			return err
+		}
+		if st.Seccomp != unix.SECCOMP_MODE_FILTER {
+			return fmt.Errorf("thread %d has no filter", tid)
+		}
+	}
+	return nil
+}
+
+// abandon ends who has entered but not taken the jail's root.
+func (c *client) abandon() {
+	p := c.entering
+	if p == nil {
+		return
+	}
+	c.entering = nil
+	if p.pidfd != -1 {
+		_ = unix.PidfdSendSignal(p.pidfd, unix.SIGKILL, nil, 0)
+	}
+}

@@ -1,0 +1,237 @@
+// Copyright (c) 2026 The Jails for NetBSD contributors.
+// SPDX-License-Identifier: BSD-2-Clause
+
+//go:build linux && cgo && amd64
+
+package main
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"jails/tools/hostkern/kern"
+)
+
+// A fork is asked about, counted at once by an embryo, and let happen. The
+// embryo becomes a process when the kernel's process events tell its id, or,
+// where there are none, when it is found below its parent or makes itself
+// known by a call of its own.
+
+// doFork answers fork, vfork and clone.
+func doFork(c *call) answer {
+	tid := int(c.n.TID)
+	c.h.resolve(tid)
+	c.h.mu.RLock()
+	again := c.h.embryos[tid] != nil // a fork that a signal broke into
+	c.h.mu.RUnlock()
+	if !again {
+		var embryo_ *embryo
+		err := c.ask(func(k kern.Proc) error {
+			if err := k.MayFork(); err != nil {
+				return err
+			}
+			embryo_ = &embryo{k: k.Embryo(), l: c.l, tid: tid, tgid: c.p.pid}
+			return nil
+		})
+		if err != nil {
+			return fail(err)
+		}
+		c.h.mu.Lock()
+		c.h.embryos[tid] = embryo_
+		c.h.mu.Unlock()
+	}
+	if err := c.proceed(); err != nil {
+		c.h.mu.Lock()
+		if e := c.h.embryos[tid]; e != nil {
+			c.h.abort(tid, e)
+		}
+		c.h.mu.Unlock()
+	} else if c.h.conn == nil {
+		for _, d := range []time.Duration{2, 20, 200} {
+			time.AfterFunc(d*time.Millisecond, func() { c.h.findChildren(c.p.pid) })
+		}
+	}
+	return answer{sent: true}
+}
+
+// resolve settles a thread's earlier fork, when that thread does something
+// else: the fork has been seen, or it has failed.
+func (h *host) resolve(tid int) {
+	h.mu.RLock()
+	e := h.embryos[tid]
+	h.mu.RUnlock()
+	if e == nil {
+		return
+	}
+	h.settle()
+	if h.conn == nil {
+		h.findChildren(e.tgid)
+	}
+}
+
+// resolved is resolve for any other call than a fork: what isn't there now
+// has failed, or has ended already.
+func (h *host) resolved(tid int) {
+	h.resolve(tid)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if e := h.embryos[tid]; e != nil {
+		h.abort(tid, e)
+	}
+}
+
+// forked takes in that a thread has made a process.
+func (h *host) forked(tid, tgid, child int) {
+	h.mu.Lock()
+	e, parent := h.embryos[tid], h.procs[tgid]
+	jailed := e != nil || (parent != nil && parent.l != nil)
+	p := h.procs[child]
+	if p != nil && (p.dead() || (jailed && p.l == nil)) {
+		// The number's last holder, or taken for one of the host's.
+		h.mu.Unlock()
+		h.exited(p)
+		h.mu.Lock()
+		p = h.procs[child]
+	}
+	if p != nil {
+		h.mu.Unlock()
+		return
+	}
+	switch {
+	case e != nil:
+		delete(h.embryos, tid)
+		e.k.Arrive(child)
+		p = &process{pid: child, k: e.k, l: e.l, pidfd: -1}
+	case parent != nil && parent.l != nil:
+		p = &process{pid: child, k: parent.k.Fork(child), l: parent.l, pidfd: -1}
+	default:
+		h.mu.Unlock()
+		return
+	}
+	h.procs[child] = p
+	h.mu.Unlock()
+	h.follow(p)
+	h.deliver()
+}
+
+// execed takes in that a process has a new program.
+func (h *host) execed(pid int) {
+	h.mu.RLock()
+	p := h.procs[pid]
+	h.mu.RUnlock()
+	if p == nil || p.l == nil {
+		return
+	}
+	_ = h.ask(p, nil, func(k, _ kern.Proc) error { k.Exec(); return nil })
+}
+
+// findChildren looks for the forks of a process that have not been seen.
+func (h *host) findChildren(tgid int) {
+	h.mu.RLock()
+	var tids []int
+	for tid, e := range h.embryos {
+		if e.tgid == tgid {
+			tids = append(tids, tid)
+		}
+	}
+	h.mu.RUnlock()
+	for _, tid := range tids {
+		pids, err := children(tgid, tid)
+		if err != nil {
+			continue
+		}
+		for _, pid := range pids {
+			if h.lookup(pid) == nil {
+				h.forked(tid, tgid, pid)
+			}
+		}
+	}
+}
+
+func (h *host) findAllChildren() {
+	h.mu.RLock()
+	tgids := map[int]bool{}
+	for _, e := range h.embryos {
+		tgids[e.tgid] = true
+	}
+	h.mu.RUnlock()
+	for tgid := range tgids {
+		h.findChildren(tgid)
+	}
+}
+
+// identify finds the process that a thread belongs to, which has just made
+// a call on a listener.
+func (h *host) identify(l *listener, tid int) (*process, status, error) {
+	st, err := readStatus(tid)
+	if err != nil {
+		return nil, st, unix.ESRCH
+	}
+	p := h.lookup(st.TGID)
+	if p == nil || p.l != l {
+		h.settle()
+		if p = h.lookup(st.TGID); p == nil || p.l != l {
+			p, err = h.adopt(l, p, &st)
+			if err != nil {
+				return nil, st, err
+			}
+		}
+	}
+	h.refresh(p, st.IDs)
+	return p, st, nil
+}
+
+// adopt finds a place in the hosted kernel for a process that asks on a
+// listener and is not known: a fork that nobody has told of.
+func (h *host) adopt(l *listener, known *process, st *status) (*process, error) {
+	if h.conn == nil {
+		h.findChildren(st.PPID)
+		if p := h.lookup(st.TGID); p != nil && p.l == l {
+			return p, nil
+		}
+	}
+	if known != nil {
+		// Known as the host's, from before its fork was told.
+		h.exited(known)
+	}
+	h.mu.Lock()
+	var e *embryo
+	for _, x := range h.embryos {
+		if x.l == l && (e == nil || x.tgid == st.PPID) {
+			e = x
+		}
+	}
+	var p *process
+	if e != nil {
+		delete(h.embryos, e.tid)
+		e.k.Arrive(st.TGID)
+		p = &process{pid: st.TGID, k: e.k, l: l, pidfd: -1}
+	} else {
+		parent := h.procs[st.PPID]
+		if parent == nil || parent.l != l {
+			parent = nil
+			for _, x := range h.procs {
+				if x.l == l {
+					parent = x
+					break
+				}
+			}
+		}
+		switch {
+		case parent != nil:
+			p = &process{pid: st.TGID, k: parent.k.Fork(st.TGID), l: l, pidfd: -1}
+		case l.jail == 0:
+			p = &process{pid: st.TGID, k: kern.NewHost(st.TGID, st.IDs), l: l, pidfd: -1}
+		default:
+			h.mu.Unlock()
+			h.say("process %d asks on the listener of jail %d, of which nobody is known to live; refused", st.TGID, l.jail)
+			return nil, unix.EPERM
+		}
+	}
+	h.procs[st.TGID] = p
+	h.mu.Unlock()
+	h.follow(p)
+	h.deliver()
+	return p, nil
+}

@@ -1,0 +1,377 @@
+// Copyright (c) 2026 The Jails for NetBSD contributors.
+// SPDX-License-Identifier: BSD-2-Clause
+
+//go:build linux && cgo && amd64
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"jails/tools/hostkern/kern"
+)
+
+// host is the daemon's state: the processes it knows and the listeners by
+// which they ask.
+type host struct {
+	// mu guards the maps, and holds (for writing) the end of a process of
+	// the hosted kernel off from the questions (for reading).
+	mu        sync.RWMutex
+	procs     map[int]*process
+	zombies   map[*process]struct{}
+	embryos   map[int]*embryo // by the thread that forks
+	listeners map[int]*listener
+
+	ep      int
+	conn    *connector // nil where the kernel gives none
+	softnet sync.Mutex // one automatic choice of a port at a time
+	boot    int64
+	verbose bool
+
+	lost atomic.Uint64 // events of the connector
+}
+
+// process is a Linux process and what the hosted kernel has for it.
+type process struct {
+	pid   int
+	start uint64 // ticks since boot, to tell a reused pid
+	k     kern.Proc
+	pidfd int // -1 if there was none to be had
+	l     *listener
+
+	mu       sync.Mutex // one question by it at a time
+	gone     bool       // guarded by host.mu: exited
+	entering bool       // guarded by mu
+	sockets  map[uint64]kern.Socket
+}
+
+// embryo is a fork that was let happen and has not been seen.
+type embryo struct {
+	k         kern.Proc
+	l         *listener
+	tid, tgid int
+}
+
+func newHost() (*host, error) {
+	ep, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("epoll: %w", err)
+	}
+	h := &host{
+		procs: map[int]*process{}, zombies: map[*process]struct{}{},
+		embryos: map[int]*embryo{}, listeners: map[int]*listener{},
+		ep: ep, boot: bootTime(),
+	}
+	return h, nil
+}
+
+func (h *host) say(format string, a ...any) {
+	fmt.Fprintf(os.Stderr, "hostkern: "+format+"\n", a...)
+}
+
+func (h *host) debug(format string, a ...any) {
+	if h.verbose {
+		h.say(format, a...)
+	}
+}
+
+// What an epoll event is about.
+const (
+	pollListener = iota
+	pollPidfd
+	pollConnector
+)
+
+func (h *host) watch(fd, what int, id int32) error {
+	return unix.EpollCtl(h.ep, unix.EPOLL_CTL_ADD, fd,
+		&unix.EpollEvent{Events: unix.EPOLLIN, Fd: id, Pad: int32(what)})
+}
+
+// run waits for what happens, for as long as hostkern runs.
+func (h *host) run() error {
+	events := make([]unix.EpollEvent, 64)
+	for {
+		n, err := unix.EpollWait(h.ep, events, -1)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("epoll: %w", err)
+		}
+		for _, e := range events[:n] {
+			switch e.Pad {
+			case pollListener:
+				h.listenerReady(int(e.Fd), e.Events)
+			case pollPidfd:
+				h.pidReady(int(e.Fd))
+			case pollConnector:
+				h.settle()
+			}
+		}
+	}
+}
+
+// settle takes in the forks that have happened so far.
+func (h *host) settle() {
+	if h.conn != nil {
+		h.conn.drain(h)
+	}
+}
+
+// lookup finds a process that is known.
+func (h *host) lookup(pid int) *process {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.procs[pid]
+}
+
+// ensure finds a process, also one of the host that nobody asked about yet.
+func (h *host) ensure(pid int) (*process, error) {
+	h.settle()
+	st, err := readStat(pid)
+	if err != nil {
+		return nil, unix.ESRCH
+	}
+	if p := h.lookup(pid); p != nil {
+		if p.start == st.Start {
+			return p, nil
+		}
+		h.exited(p) // the number is another's now
+	}
+	s, err := readStatus(pid)
+	if err != nil || s.TGID != pid {
+		return nil, unix.ESRCH
+	}
+	if h.conn == nil && s.Seccomp != 0 {
+		h.findChildren(s.PPID)
+		if p := h.lookup(pid); p != nil {
+			return p, nil
+		}
+	}
+	h.mu.Lock()
+	p := h.procs[pid]
+	if p == nil {
+		p = &process{pid: pid, start: st.Start, k: kern.NewHost(pid, s.IDs), pidfd: -1}
+		h.procs[pid] = p
+	}
+	h.mu.Unlock()
+	h.follow(p)
+	return p, nil
+}
+
+// follow watches for a process's end, which may have come already.
+func (h *host) follow(p *process) {
+	fd, err := unix.PidfdOpen(p.pid, 0)
+	if err != nil {
+		if err == unix.ESRCH {
+			h.exited(p)
+		}
+		return
+	}
+	h.mu.Lock()
+	if p.gone || p.pidfd != -1 {
+		h.mu.Unlock()
+		unix.Close(fd)
+		return
+	}
+	p.pidfd = fd
+	if p.start == 0 {
+		if st, err := readStat(p.pid); err == nil {
+			p.start = st.Start
+		}
+	}
+	h.mu.Unlock()
+	if err := h.watch(fd, pollPidfd, int32(p.pid)); err != nil {
+		h.say("process %d: its end can't be watched: %v", p.pid, err)
+	}
+}
+
+func (h *host) pidReady(pid int) {
+	p := h.lookup(pid)
+	if p != nil && p.dead() {
+		h.exited(p)
+	}
+}
+
+// dead says whether a process has ended, all its threads.
+func (p *process) dead() bool {
+	if p.pidfd == -1 {
+		st, err := readStat(p.pid)
+		return err != nil || (p.start != 0 && st.Start != p.start) ||
+			(st.State == 'Z' && st.Threads <= 1)
+	}
+	fds := []unix.PollFd{{Fd: int32(p.pidfd), Events: unix.POLLIN}}
+	n, _ := unix.Poll(fds, 0)
+	return n > 0
+}
+
+// remains says whether a process that has ended waits for its parent still.
+func (p *process) remains() bool {
+	st, err := readStat(p.pid)
+	return err == nil && (p.start == 0 || st.Start == p.start) &&
+		(st.State == 'Z' || st.State == 'X')
+}
+
+// exited lets a process end in the hosted kernel too.
+func (h *host) exited(p *process) {
+	h.measure(p)
+	h.mu.Lock()
+	if p.gone {
+		h.mu.Unlock()
+		return
+	}
+	p.gone = true
+	p.k.Exit()
+	if h.procs[p.pid] == p {
+		delete(h.procs, p.pid)
+	}
+	h.zombies[p] = struct{}{}
+	for tid, e := range h.embryos {
+		// Its forks that nobody has seen are seen now, or never were.
+		if e.tgid == p.pid && h.conn != nil {
+			h.abort(tid, e)
+		}
+	}
+	n := len(h.zombies)
+	h.mu.Unlock()
+	h.deliver()
+	if n > 64 {
+		h.reapAll()
+	} else {
+		h.reap(p)
+	}
+}
+
+// abort ends a fork that has failed. Needs mu.
+func (h *host) abort(tid int, e *embryo) {
+	delete(h.embryos, tid)
+	e.k.Exit()
+	e.k.Free()
+}
+
+func (h *host) reap(p *process) {
+	if p.remains() {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, ok := h.zombies[p]; !ok {
+		return
+	}
+	delete(h.zombies, p)
+	for _, s := range p.sockets {
+		s.Free()
+	}
+	p.k.Free()
+	if p.pidfd != -1 {
+		unix.Close(p.pidfd)
+		p.pidfd = -1
+	}
+}
+
+func (h *host) reapAll() {
+	h.mu.RLock()
+	var all []*process
+	for p := range h.zombies {
+		all = append(all, p)
+	}
+	h.mu.RUnlock()
+	for _, p := range all {
+		h.reap(p)
+	}
+}
+
+// measure tells the hosted kernel a process's gauges, if it is there still.
+func (h *host) measure(p *process) {
+	st, err := readStat(p.pid)
+	if err != nil || (p.start != 0 && st.Start != p.start) {
+		return
+	}
+	g := st.gauges(h.boot)
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	if p.gone {
+		return
+	}
+	p.k.SetGauges(&g)
+	if parent := h.procs[st.PPID]; parent != nil {
+		p.k.SetParent(parent.k)
+	}
+}
+
+// sync makes the hosted kernel's view that of this moment: who has ended,
+// who was reaped, and, with gauges, how much everybody in a jail uses.
+func (h *host) sync(gauges bool) {
+	h.settle()
+	if h.conn == nil {
+		h.findAllChildren()
+	}
+	h.mu.RLock()
+	var all []*process
+	for _, p := range h.procs {
+		if p.l != nil {
+			all = append(all, p)
+		}
+	}
+	h.mu.RUnlock()
+	for _, p := range all {
+		if p.dead() {
+			h.exited(p)
+		} else if gauges {
+			h.measure(p)
+			if s, err := readStatus(p.pid); err == nil {
+				h.refresh(p, s.IDs)
+			}
+		}
+	}
+	h.reapAll()
+}
+
+// refresh tells the ids that a process has now.
+func (h *host) refresh(p *process, ids kern.IDs) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	if !p.gone {
+		p.k.SetIDs(ids)
+	}
+}
+
+// ask puts a question by p, and about t if that isn't nil.
+func (h *host) ask(p, t *process, f func(k, t kern.Proc) error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	if p.gone || (t != nil && t.gone) {
+		return unix.ESRCH
+	}
+	if t == nil {
+		return f(p.k, kern.Proc{})
+	}
+	return f(p.k, t.k)
+}
+
+// deliver sends the signals that the model has sent.
+func (h *host) deliver() {
+	for _, s := range kern.Signals() {
+		h.mu.RLock()
+		p := h.procs[s.PID]
+		var err error = unix.ESRCH
+		if p != nil && p.pidfd != -1 {
+			err = unix.PidfdSendSignal(p.pidfd, unix.Signal(s.Signo), nil, 0)
+		} else if p != nil {
+			err = unix.Kill(s.PID, unix.Signal(s.Signo))
+		}
+		h.mu.RUnlock()
+		if err != nil && err != unix.ESRCH {
+			h.say("process %d: signal %d: %v", s.PID, s.Signo, err)
+		}
+	}
+}

@@ -1,0 +1,1 @@
+../../../sys/secmodel/jail/secmodel_jail.c

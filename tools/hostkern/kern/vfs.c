@@ -1,0 +1,589 @@
+/*-
+ * Copyright (c) 2026 The Jails for NetBSD contributors.
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+
+/*
+ * Vnodes, which are Linux inodes; directories of a process; and its table
+ * of descriptors, read from /proc for the moment of entry.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <sys/stat.h>
+
+#include "hk.h"
+#include "hostkern.h"
+
+#include <sys/atomic.h>
+#include <sys/conf.h>
+#include <sys/domain.h>
+#include <sys/filedesc.h>
+#include <sys/kauth.h>
+#include <sys/namei.h>
+#include <sys/protosw.h>
+#include <sys/socketvar.h>
+#include <sys/vfs_syscalls.h>
+#include <sys/vnode.h>
+
+struct pathbuf {
+	char	path[MAXPATHLEN];
+};
+
+struct vnode *rootvnode;
+struct cwdinfo cwdi0;
+const struct fileops vnops = { "vnode" }, socketops = { "socket" };
+
+static kmutex_t vnode_lock;
+static LIST_HEAD(, vnode) vnodes = LIST_HEAD_INITIALIZER(vnodes);
+
+static enum vtype
+vtype_of(unsigned int mode)
+{
+
+	switch (mode & S_IFMT) {
+	case S_IFDIR:	return VDIR;
+	case S_IFCHR:	return VCHR;
+	case S_IFBLK:	return VBLK;
+	case S_IFLNK:	return VLNK;
+	case S_IFIFO:	return VFIFO;
+	case S_IFSOCK:	return VSOCK;
+	case S_IFREG:	return VREG;
+	}
+	return VNON;
+}
+
+/* The vnode of an inode, referenced; it keeps fd, which may be -1. */
+static struct vnode *
+vget(uint64_t dev, uint64_t ino, unsigned int mode, uint64_t rdev, int fd)
+{
+	struct vnode *v;
+
+	mutex_enter(&vnode_lock);
+	LIST_FOREACH(v, &vnodes, v_hash)
+		if (v->v_hkdev == dev && v->v_hkino == ino)
+			break;
+	if (v == NULL) {
+		v = calloc(1, sizeof(*v));
+		if (v == NULL)
+			panic("no memory for a vnode");
+		v->v_type = vtype_of(mode);
+		v->v_rdev = v->v_type == VCHR || v->v_type == VBLK ?
+		    hk_device(rdev, v->v_type == VBLK) : NODEV;
+		v->v_hkdev = dev;
+		v->v_hkino = ino;
+		v->v_hkfd = -1;
+		LIST_INSERT_HEAD(&vnodes, v, v_hash);
+	}
+	v->v_usecount++;
+	if (fd != -1 && v->v_hkfd == -1) {
+		v->v_hkfd = fd;
+		fd = -1;
+	}
+	mutex_exit(&vnode_lock);
+	if (fd != -1)
+		close(fd);
+	return v;
+}
+
+static int
+vget_fd(int fd, struct vnode **vpp)
+{
+	struct stat st;
+	int error;
+
+	if (fstat(fd, &st) == -1) {
+		error = errno;
+		close(fd);
+		return error;
+	}
+	*vpp = vget(st.st_dev, st.st_ino, st.st_mode, st.st_rdev, fd);
+	return 0;
+}
+
+void
+vref(struct vnode *v)
+{
+
+	mutex_enter(&vnode_lock);
+	KASSERT(v->v_usecount > 0);
+	v->v_usecount++;
+	mutex_exit(&vnode_lock);
+}
+
+void
+vrele(struct vnode *v)
+{
+
+	mutex_enter(&vnode_lock);
+	KASSERT(v->v_usecount > 0);
+	if (--v->v_usecount > 0) {
+		mutex_exit(&vnode_lock);
+		return;
+	}
+	LIST_REMOVE(v, v_hash);
+	mutex_exit(&vnode_lock);
+	if (v->v_hkfd != -1)
+		close(v->v_hkfd);
+	free(v);
+}
+
+void
+vput(struct vnode *v)
+{
+
+	vrele(v);
+}
+
+void
+hk_vunlock(struct vnode *v)
+{
+
+	KASSERT(v->v_usecount > 0);
+}
+
+int
+vn_lock(struct vnode *v, int flags __unused)
+{
+
+	ASSERT_SLEEPABLE();
+	KASSERT(v->v_usecount > 0);
+	return 0;
+}
+
+/* Whether a directory is below another, or is it; looks from dir upwards. */
+bool
+vn_isunder(struct vnode *dir, struct vnode *top, struct lwp *l __unused)
+{
+	struct stat st, up;
+	int fd, next;
+	bool found = false;
+
+	ASSERT_SLEEPABLE();
+	if (dir == top)
+		return true;
+	fd = dir->v_hkfd == -1 ? -1 : fcntl(dir->v_hkfd, F_DUPFD_CLOEXEC, 0);
+	if (fd == -1 || fstat(fd, &st) == -1)
+		goto out;
+	for (;;) {
+		if (st.st_dev == top->v_hkdev && st.st_ino == top->v_hkino) {
+			found = true;
+			break;
+		}
+		next = openat(fd, "..", O_PATH | O_CLOEXEC | O_DIRECTORY);
+		if (next == -1)
+			break;
+		close(fd);
+		fd = next;
+		if (fstat(fd, &up) == -1 ||
+		    (up.st_dev == st.st_dev && up.st_ino == st.st_ino))
+			break;
+		st = up;
+	}
+out:
+	if (fd != -1)
+		close(fd);
+	return found;
+}
+
+/* ---- Devices: Linux's numbers in terms of NetBSD's drivers. */
+
+static const struct {
+	const char	*name;
+	devmajor_t	major;		/* NetBSD's, of amd64 */
+	int		lmajor;		/* Linux's; -1: none */
+	int		lminor;		/* -1: all, as they are */
+	int		minor;
+} devices[] = {
+	{ "mem", 2, 1, 1, DEV_MEM },
+	{ "mem", 2, 1, 2, DEV_KMEM },
+	{ "mem", 2, 1, 3, DEV_NULL },
+	{ "mem", 2, 1, 5, DEV_ZERO },
+	{ "mem", 2, 1, 7, DEV_FULL },
+	{ "rnd", 46, 1, 8, 0 },
+	{ "rnd", 46, 1, 9, 1 },
+	{ "cons", 0, 5, 1, 0 },
+	{ "ctty", 1, 5, 0, 0 },
+	{ "ptm", 165, 5, 2, 0 },
+	{ "pts", 5, 136, -1, 0 },
+	{ "ptc", 6, -1, -1, 0 },
+	{ "filedesc", 22, -1, -1, 0 },
+	{ "bpf", 23, -1, -1, 0 },
+};
+
+dev_t
+hk_device(uint64_t rdev, bool block)
+{
+	const int M = (int)gnu_dev_major(rdev), m = (int)gnu_dev_minor(rdev);
+	u_int i;
+
+	for (i = 0; i < __arraycount(devices) && !block; i++)
+		if (devices[i].lmajor == M &&
+		    (devices[i].lminor == m || devices[i].lminor == -1))
+			return makedev(devices[i].major,
+			    devices[i].lminor == -1 ? m : devices[i].minor);
+	/* One that NetBSD does not have. */
+	return makedev(2048 + M, m);
+}
+
+devmajor_t
+devsw_name2chr(const char *name, char *buf __unused, size_t len __unused)
+{
+	u_int i;
+
+	for (i = 0; i < __arraycount(devices); i++)
+		if (strcmp(devices[i].name, name) == 0)
+			return devices[i].major;
+	return NODEVMAJOR;
+}
+
+/* ---- Names. */
+
+struct pathbuf *
+pathbuf_create(const char *path)
+{
+	struct pathbuf *pb;
+
+	pb = calloc(1, sizeof(*pb));
+	if (pb == NULL)
+		panic("no memory for a path");
+	strlcpy(pb->path, path, sizeof(pb->path));
+	return pb;
+}
+
+void
+pathbuf_destroy(struct pathbuf *pb)
+{
+
+	free(pb);
+}
+
+static int
+lookup(const char *path, bool follow, struct vnode **vpp)
+{
+	int fd;
+
+	ASSERT_SLEEPABLE();
+	fd = open(path, O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW));
+	if (fd == -1)
+		return errno;
+	return vget_fd(fd, vpp);
+}
+
+int
+namei(struct nameidata *nd)
+{
+
+	return lookup(nd->ni_pathbuf->path, (nd->ni_flags & FOLLOW) != 0,
+	    &nd->ni_vp);
+}
+
+int
+namei_simple_kernel(const char *path, unsigned int flags,
+    struct vnode **vpp)
+{
+
+	return lookup(path, flags == NSM_FOLLOW_NOEMULROOT ||
+	    flags == NSM_FOLLOW_TRYEMULROOT, vpp);
+}
+
+int
+chdir_lookup(const char *path, int where __unused, struct vnode **vpp,
+    struct lwp *l __unused)
+{
+	int error;
+
+	error = lookup(path, true, vpp);
+	if (error == 0 && (*vpp)->v_type != VDIR) {
+		vrele(*vpp);
+		*vpp = NULL;
+		error = ENOTDIR;
+	}
+	return error;
+}
+
+/* Takes over the caller's reference, as NetBSD's does. */
+void
+change_root(struct vnode *v)
+{
+	struct proc *p = curproc;
+	struct cwdinfo *cwdi = p->p_cwdi;
+	struct vnode *ordir, *ocdir;
+	kauth_cred_t n;
+
+	n = kauth_cred_alloc();
+	rw_enter(&cwdi->cwdi_lock, RW_WRITER);
+	ordir = cwdi->cwdi_rdir;
+	ocdir = cwdi->cwdi_cdir;
+	cwdi->cwdi_rdir = v;
+	vref(v);
+	cwdi->cwdi_cdir = v;
+	rw_exit(&cwdi->cwdi_lock);
+	if (ordir != NULL)
+		vrele(ordir);
+	if (ocdir != NULL)
+		vrele(ocdir);
+
+	proc_crmod_enter();
+	kauth_cred_clone(p->p_cred, n);
+	kauth_proc_chroot(n, cwdi);
+	proc_crmod_leave(n, p->p_cred, true);
+}
+
+int
+hk_proc_setdirs(struct proc *p, int cwdfd, int rootfd, int chrooted)
+{
+	struct vnode *cdir = NULL, *rdir = NULL;
+	struct cwdinfo *cwdi = p->p_cwdi;
+	int error;
+
+	error = vget_fd(cwdfd, &cdir);
+	if (error != 0) {
+		close(rootfd);
+		return error;
+	}
+	if (!chrooted)
+		close(rootfd);
+	else if ((error = vget_fd(rootfd, &rdir)) != 0) {
+		vrele(cdir);
+		return error;
+	}
+	rw_enter(&cwdi->cwdi_lock, RW_WRITER);
+	if (cwdi->cwdi_cdir != NULL)
+		vrele(cwdi->cwdi_cdir);
+	if (cwdi->cwdi_rdir != NULL)
+		vrele(cwdi->cwdi_rdir);
+	cwdi->cwdi_cdir = cdir;
+	cwdi->cwdi_rdir = rdir;
+	rw_exit(&cwdi->cwdi_lock);
+	return 0;
+}
+
+int
+hk_proc_rootfd(struct proc *p)
+{
+	struct cwdinfo *cwdi = p->p_cwdi;
+	int fd = -1;
+
+	rw_enter(&cwdi->cwdi_lock, RW_READER);
+	if (cwdi->cwdi_rdir != NULL && cwdi->cwdi_rdir->v_hkfd != -1)
+		fd = fcntl(cwdi->cwdi_rdir->v_hkfd, F_DUPFD_CLOEXEC, 0);
+	rw_exit(&cwdi->cwdi_lock);
+	return fd;
+}
+
+/* ---- Descriptors. */
+
+static void
+file_free(struct file *fp)
+{
+
+	if (fp->f_type == DTYPE_VNODE)
+		vrele(fp->f_vnode);
+	else if (fp->f_type == DTYPE_SOCKET)
+		hk_socket_free(fp->f_socket);
+	mutex_destroy(&fp->f_lock);
+	free(fp);
+}
+
+int
+hk_proc_setfiles(struct proc *p, const struct hk_fd *fds, int n)
+{
+	static const u_int type[] = {
+		[HK_FD_VNODE] = DTYPE_VNODE,
+		[HK_FD_SOCKET] = DTYPE_SOCKET,
+		[HK_FD_PIPE] = DTYPE_PIPE,
+		[HK_FD_KQUEUE] = DTYPE_KQUEUE,
+		[HK_FD_EVENT] = DTYPE_EVENTFD,
+		[HK_FD_TIMER] = DTYPE_TIMERFD,
+		[HK_FD_OTHER] = DTYPE_MISC,
+	};
+	struct filedesc *fd;
+	struct fdfile *ff;
+	struct file *fp;
+	int i, last = -1;
+	size_t slots;
+
+	hk_proc_clearfiles(p);
+	for (i = 0; i < n; i++)
+		if (fds[i].fd > last)
+			last = fds[i].fd;
+	slots = (size_t)(last + 1) > NDFILE ? (size_t)(last + 1) : NDFILE;
+	fd = calloc(1, sizeof(*fd));
+	if (fd == NULL)
+		return ENOMEM;
+	mutex_init(&fd->fd_lock, MUTEX_DEFAULT, IPL_NONE);
+	fd->fd_refcnt = 1;
+	fd->fd_lastfile = last;
+	fd->fd_lastkqfile = -1;
+	fd->fd_dt = calloc(1, sizeof(fdtab_t) + slots * sizeof(fdfile_t *));
+	if (fd->fd_dt == NULL)
+		panic("no memory for descriptors");
+	fd->fd_dt->dt_nfiles = (u_int)slots;
+	for (i = 0; i < n; i++) {
+		ff = calloc(1, sizeof(*ff));
+		fp = calloc(1, sizeof(*fp));
+		if (ff == NULL || fp == NULL)
+			panic("no memory for descriptors");
+		mutex_init(&fp->f_lock, MUTEX_DEFAULT, IPL_NONE);
+		fp->f_type = type[fds[i].type];
+		fp->f_count = 1;
+		fp->f_cred = p->p_cred;
+		if (fp->f_type == DTYPE_VNODE) {
+			fp->f_ops = &vnops;
+			fp->f_vnode = vget(fds[i].dev, fds[i].ino,
+			    fds[i].mode, fds[i].rdev, fds[i].dirfd);
+		} else if (fp->f_type == DTYPE_SOCKET) {
+			fp->f_ops = &socketops;
+			fp->f_socket = hk_socket_new(p, fds[i].family,
+			    fds[i].stype, fds[i].protocol);
+		}
+		ff->ff_exclose = fds[i].cloexec != 0;
+		ff->ff_allocated = true;
+		ff->ff_refcnt = 1;
+		ff->ff_file = fp;
+		fd->fd_dt->dt_ff[fds[i].fd] = ff;
+	}
+	p->p_fd = fd;
+	LIST_FIRST(&p->p_lwps)->l_fd = fd;
+	return 0;
+}
+
+void
+hk_proc_clearfiles(struct proc *p)
+{
+	struct filedesc *fd = p->p_fd;
+	u_int i;
+
+	if (fd == NULL)
+		return;
+	p->p_fd = NULL;
+	LIST_FIRST(&p->p_lwps)->l_fd = NULL;
+	for (i = 0; i < fd->fd_dt->dt_nfiles; i++)
+		if (fd->fd_dt->dt_ff[i] != NULL) {
+			file_free(fd->fd_dt->dt_ff[i]->ff_file);
+			free(fd->fd_dt->dt_ff[i]);
+		}
+	free(fd->fd_dt);
+	mutex_destroy(&fd->fd_lock);
+	free(fd);
+}
+
+file_t *
+fd_getfile2(proc_t *p, unsigned int n)
+{
+	struct filedesc *fd = p->p_fd;
+	file_t *fp = NULL;
+
+	if (fd == NULL)
+		return NULL;
+	mutex_enter(&fd->fd_lock);
+	if (n < fd->fd_dt->dt_nfiles && fd->fd_dt->dt_ff[n] != NULL) {
+		fp = fd->fd_dt->dt_ff[n]->ff_file;
+		mutex_enter(&fp->f_lock);
+		fp->f_count++;
+		mutex_exit(&fp->f_lock);
+	}
+	mutex_exit(&fd->fd_lock);
+	return fp;
+}
+
+void
+closef_hk(file_t *fp)
+{
+
+	mutex_enter(&fp->f_lock);
+	KASSERT(fp->f_count > 1);
+	fp->f_count--;
+	mutex_exit(&fp->f_lock);
+}
+
+file_t *
+fd_getfile(unsigned int n)
+{
+	struct filedesc *fd = curproc->p_fd;
+	fdfile_t *ff;
+
+	if (fd == NULL || n >= fd->fd_dt->dt_nfiles ||
+	    (ff = fd->fd_dt->dt_ff[n]) == NULL)
+		return NULL;
+	atomic_inc_uint(&ff->ff_refcnt);
+	return ff->ff_file;
+}
+
+void
+fd_putfile(unsigned int n)
+{
+
+	atomic_dec_uint(&curproc->p_fd->fd_dt->dt_ff[n]->ff_refcnt);
+}
+
+/* ---- Sockets. */
+
+struct hk_socket {
+	struct socket	so;
+	struct protosw	proto;
+	struct domain	domain;
+};
+
+kmutex_t *softnet_lock;
+
+struct socket *
+hk_socket_new(struct proc *p, int family, int type, int protocol)
+{
+	struct hk_socket *h;
+
+	h = calloc(1, sizeof(*h));
+	if (h == NULL)
+		panic("no memory for a socket");
+	h->domain.dom_family = family;
+	h->proto.pr_domain = &h->domain;
+	h->proto.pr_type = type;
+	h->proto.pr_protocol = (short)protocol;
+	h->so.so_proto = &h->proto;
+	h->so.so_type = (short)type;
+	h->so.so_lock = softnet_lock;
+	h->so.so_cred = kauth_cred_hold(p->p_cred);
+	h->so.so_cpid = p->p_pid;
+	return &h->so;
+}
+
+void
+hk_socket_free(struct socket *so)
+{
+
+	kauth_cred_free(so->so_cred);
+	free((struct hk_socket *)so);
+}
+
+void
+solock(struct socket *so)
+{
+
+	mutex_enter(so->so_lock);
+}
+
+void
+sounlock(struct socket *so)
+{
+
+	mutex_exit(so->so_lock);
+}
+
+bool
+solocked(const struct socket *so)
+{
+
+	return mutex_owned(so->so_lock) != 0;
+}
+
+void
+hk_vfs_init(void)
+{
+
+	mutex_init(&vnode_lock, MUTEX_DEFAULT, IPL_NONE);
+	softnet_lock = mutex_obj_alloc(MUTEX_DEFAULT, IPL_NONE);
+	if (lookup("/", true, &rootvnode) != 0)
+		panic("no root directory");
+}

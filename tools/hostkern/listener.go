@@ -1,0 +1,270 @@
+// Copyright (c) 2026 The Jails for NetBSD contributors.
+// SPDX-License-Identifier: BSD-2-Clause
+
+//go:build linux && cgo && amd64
+
+package main
+
+import (
+	"errors"
+	"sync"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"jails/tools/hostkern/kern"
+)
+
+// listener is what a filter asks by: that of a process that entered a jail,
+// or observes, and all its descendants.
+type listener struct {
+	fd    int
+	jail  uint32 // 0 for who observes
+	mu    sync.Mutex
+	busy  map[int]struct{} // sockets that are being connected
+	slots chan struct{}    // for calls that may take long
+}
+
+// call is a system call that waits for its answer.
+type call struct {
+	h  *host
+	l  *listener
+	p  *process
+	n  *notification
+	st status
+}
+
+// answer to a call: a value or an error, or that the kernel is to go on
+// with it, or that it has been given already.
+type answer struct {
+	val  int64
+	err  error
+	cont bool
+	sent bool
+	then func() // after the answer
+}
+
+func fail(err error) answer {
+	return answer{err: err}
+}
+
+// pass lets the kernel go on if err is nil.
+func pass(err error) answer {
+	if err != nil {
+		return fail(err)
+	}
+	return answer{cont: true}
+}
+
+func (h *host) addListener(fd int, jail uint32) (*listener, error) {
+	l := &listener{fd: fd, jail: jail, busy: map[int]struct{}{}, slots: make(chan struct{}, 32)}
+	flags := uint64(syncWakeUp)
+	_, _, _ = unix.Syscall(unix.SYS_IOCTL, uintptr(fd), notifSetFlags, uintptr(flags)) // an optimization of 6.6
+	h.mu.Lock()
+	h.listeners[fd] = l
+	h.mu.Unlock()
+	if err := h.watch(fd, pollListener, int32(fd)); err != nil {
+		h.mu.Lock()
+		delete(h.listeners, fd)
+		h.mu.Unlock()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (h *host) listenerReady(fd int, events uint32) {
+	h.mu.RLock()
+	l := h.listeners[fd]
+	h.mu.RUnlock()
+	if l == nil {
+		return
+	}
+	if events&unix.EPOLLIN != 0 {
+		n := new(notification)
+		err := receive(fd, n)
+		if err == nil {
+			go h.handle(l, n)
+		} else if !errors.Is(err, unix.ENOENT) {
+			h.say("listener of jail %d: %v", l.jail, err)
+		}
+		return
+	}
+	if events&(unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+		h.listenerGone(l)
+	}
+}
+
+// listenerGone is called when nobody has the filter any more: all who
+// asked by it have ended.
+func (h *host) listenerGone(l *listener) {
+	h.settle()
+	h.mu.Lock()
+	delete(h.listeners, l.fd)
+	_ = unix.EpollCtl(h.ep, unix.EPOLL_CTL_DEL, l.fd, nil)
+	unix.Close(l.fd)
+	for tid, e := range h.embryos {
+		if e.l == l {
+			h.abort(tid, e)
+		}
+	}
+	var all []*process
+	for _, p := range h.procs {
+		if p.l == l {
+			all = append(all, p)
+		}
+	}
+	h.mu.Unlock()
+	l.mu.Lock()
+	for fd := range l.busy {
+		_ = unix.Shutdown(fd, unix.SHUT_RDWR)
+	}
+	l.mu.Unlock()
+	for _, p := range all {
+		if p.dead() {
+			h.exited(p)
+		}
+	}
+	h.debug("jail %d: a listener has nobody left", l.jail)
+}
+
+func (h *host) handle(l *listener, n *notification) {
+	c := &call{h: h, l: l, n: n}
+	var a answer
+	p, st, err := h.identify(l, int(n.TID))
+	if err != nil {
+		a = fail(err)
+	} else {
+		c.p, c.st = p, st
+		q, ok := questions[uintptr(n.Nr)]
+		switch {
+		case !ok:
+			a = fail(unix.ENOSYS)
+		case isFork(n.Nr):
+			a = q(c)
+		default:
+			h.resolved(int(n.TID))
+			a = q(c)
+		}
+	}
+	if !a.sent {
+		c.reply(a)
+	}
+	if h.verbose {
+		pid := 0
+		if p != nil {
+			pid = p.pid
+		}
+		h.debug("jail %d pid %d: call %d %x: %+v", l.jail, pid, n.Nr, n.Args, a.err)
+	}
+	if a.then != nil {
+		a.then()
+	}
+}
+
+func isFork(nr int32) bool {
+	return nr == unix.SYS_FORK || nr == unix.SYS_VFORK || nr == unix.SYS_CLONE
+}
+
+func (c *call) reply(a answer) {
+	r := response{ID: c.n.ID, Val: a.val}
+	if a.err != nil {
+		var e unix.Errno
+		if !errors.As(a.err, &e) {
+			e = unix.EPERM
+		}
+		r.Error, r.Val = -int32(e), 0
+	} else if a.cont {
+		r.Flags, r.Val = respContinue, 0
+	}
+	if err := send(c.l.fd, &r); err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EBADF) {
+		c.h.say("answer to process %d: %v", c.p.pid, err)
+	}
+}
+
+// proceed lets the kernel go on with the call, now.
+func (c *call) proceed() error {
+	return send(c.l.fd, &response{ID: c.n.ID, Flags: respContinue})
+}
+
+// ask puts a question by the caller.
+func (c *call) ask(f func(k kern.Proc) error) error {
+	return c.h.ask(c.p, nil, func(k, _ kern.Proc) error { return f(k) })
+}
+
+// about puts a question by the caller about another process.
+func (c *call) about(t *process, f func(k, t kern.Proc) error) error {
+	return c.h.ask(c.p, t, f)
+}
+
+// arg is an argument as the int that it is.
+func (c *call) arg(i int) int { return int(int32(c.n.Args[i])) }
+
+// read copies memory of the caller.
+func (c *call) read(addr uint64, n int) ([]byte, error) {
+	if n == 0 {
+		return nil, nil
+	}
+	b := make([]byte, n)
+	local := []unix.Iovec{{Base: &b[0], Len: uint64(n)}}
+	remote := []unix.RemoteIovec{{Base: uintptr(addr), Len: n}}
+	got, err := unix.ProcessVMReadv(int(c.n.TID), local, remote, 0)
+	if err != nil {
+		if err == unix.EPERM {
+			return nil, err
+		}
+		return nil, unix.EFAULT
+	}
+	if !valid(c.l.fd, c.n.ID) {
+		return nil, unix.ESRCH
+	}
+	if got != n {
+		return nil, unix.EFAULT
+	}
+	return b, nil
+}
+
+// write copies to memory of the caller.
+func (c *call) write(addr uint64, b []byte) error {
+	if !valid(c.l.fd, c.n.ID) {
+		return unix.ESRCH
+	}
+	local := []unix.Iovec{{Base: &b[0], Len: uint64(len(b))}}
+	remote := []unix.RemoteIovec{{Base: uintptr(addr), Len: len(b)}}
+	got, err := unix.ProcessVMWritev(int(c.n.TID), local, remote, 0)
+	if err != nil || got != len(b) {
+		return unix.EFAULT
+	}
+	return nil
+}
+
+// getfd takes a copy of one of the caller's descriptors.
+func (c *call) getfd(fd int) (int, error) {
+	if c.p.pidfd == -1 {
+		return -1, unix.EBADF
+	}
+	n, err := unix.PidfdGetfd(c.p.pidfd, fd, 0)
+	if err != nil {
+		return -1, err
+	}
+	return n, nil
+}
+
+// target finds the process that a thread's or process's id means.
+func (c *call) target(pid int) (*process, error) {
+	if pid <= 0 {
+		return nil, unix.ESRCH
+	}
+	if p := c.h.lookup(pid); p != nil && !p.dead() {
+		return p, nil
+	}
+	c.h.settle()
+	st, err := readStatus(pid)
+	if err != nil {
+		return nil, unix.ESRCH
+	}
+	return c.h.ensure(st.TGID)
+}
+
+func bytesOf[T any](v *T) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(v)), unsafe.Sizeof(*v))
+}
