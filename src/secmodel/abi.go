@@ -51,6 +51,10 @@ const (
 
 const wordNone = 0xff
 
+// RequestCase is the first Request of a Rule that is no KAUTH_REQ_*, but a
+// case of one, which the model tells apart itself.
+const RequestCase = 0x38
+
 // Scopes names the scopes in which denials are counted, by JAIL_SCOPE_*.
 var Scopes = [...]string{"generic", "system", "process", "network", "machdep", "device", "vnode", "port", "fork"}
 

@@ -203,7 +203,7 @@ func (c *Client) command(q *requestData, ports []byte, verb, jail string) (reply
 		}
 		return reply, nil
 	}
-	errno, ok := errors.AsType[syscall.Errno](err)
+	errno, ok := err.(syscall.Errno) // the model's own; what is wrapped is not
 	if !ok {
 		return replyData{}, err
 	}
@@ -236,13 +236,16 @@ func (c *Client) checkVersion() error {
 
 // list reads a list, each of whose records has size bytes.
 func (c *Client) list(node string, size int) (snapshotData, [][]byte, error) {
-	const tries = 16 // the list may grow between two of them
+	const (
+		tries   = 16        // the list may grow between two of them
+		maxList = 512 << 20 // more is a fault
+	)
 	b := make([]byte, 32<<10)
 	for range tries {
 		n, err := c.kernel.sysctl(node, b, nil)
 		switch {
-		case errors.Is(err, syscall.ENOMEM):
-			b = make([]byte, max(n+n/8, 2*len(b)))
+		case errors.Is(err, syscall.ENOMEM) && n <= maxList:
+			b = make([]byte, max(n, len(b))*9/8+4096)
 			continue
 		case errors.Is(err, syscall.EPERM):
 			return snapshotData{}, nil, fmt.Errorf("reading the list of %s: %w", node, ErrNotRoot)
