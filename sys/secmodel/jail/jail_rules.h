@@ -170,14 +170,17 @@ RULE(SYSTEM, KAUTH_SYSTEM_FS_QUOTA, KAUTH_REQ_SYSTEM_FS_QUOTA_NOLIMIT,
 RULE(SYSTEM, KAUTH_SYSTEM_FS_QUOTA, KAUTH_REQ_SYSTEM_FS_QUOTA_ONOFF,
     X, X, X, NONE,
     "quota.onoff", "turn quotas on or off")
-/* No jail that made the object is kept: one's own need this as well. */
+/*
+ * For these three the kernel asks about a user's own objects too, and no
+ * object knows the jail that made it.
+ */
 RULE(SYSTEM, KAUTH_SYSTEM_SEMAPHORE, 0, D, D, X, SEMAPHORE,
-    "semaphore", "open or remove POSIX semaphores of others")
+    "semaphore", "open or remove POSIX semaphores that exist")
 RULE(SYSTEM, KAUTH_SYSTEM_SYSVIPC, 0, X, X, X, NONE,
     "sysvipc.other", "use System V IPC in a way not known")
 RULE(SYSTEM, KAUTH_SYSTEM_SYSVIPC, KAUTH_REQ_SYSTEM_SYSVIPC_BYPASS,
     D, X, X, SYSVIPC,
-    "sysvipc.bypass", "use System V IPC as root")
+    "sysvipc.bypass", "use System V IPC objects")
 RULE(SYSTEM, KAUTH_SYSTEM_SYSVIPC, KAUTH_REQ_SYSTEM_SYSVIPC_SHM_LOCK,
     D, X, X, SYSVIPC,
     "sysvipc.lock", "lock shared memory")
@@ -188,7 +191,7 @@ RULE(SYSTEM, KAUTH_SYSTEM_SYSVIPC, KAUTH_REQ_SYSTEM_SYSVIPC_MSGQ_OVERSIZE,
     D, X, X, SYSVIPC,
     "sysvipc.oversize", "raise the size of message queues")
 RULE(SYSTEM, KAUTH_SYSTEM_MQUEUE, 0, D, X, X, MQUEUE,
-    "mqueue", "remove POSIX message queues of others")
+    "mqueue", "remove POSIX message queues")
 RULE(SYSTEM, KAUTH_SYSTEM_VERIEXEC, 0, X, X, X, NONE,
     "veriexec.other", "use veriexec in a way not known")
 RULE(SYSTEM, KAUTH_SYSTEM_VERIEXEC, KAUTH_REQ_SYSTEM_VERIEXEC_ACCESS,
