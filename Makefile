@@ -91,11 +91,12 @@ check-shell:
 check-man:
 	mandoc -T lint -W warning share/man/*.[0-9]
 
-# The model's files as hostkern compiles them, with more warnings.
+# The model's files as hostkern compiles them, with more warnings. It has its
+# own of one, which reads tables of NetBSD's network stack.
 check-c:
 	$(CC) -std=gnu99 -fsyntax-only -Wall -Wextra -Wno-unused-parameter -Wshadow -Wstrict-prototypes \
 		-Wmissing-prototypes -Wold-style-definition -Werror -D_KERNEL -D__HOSTKERN__ \
-		-Itools/hostkern/include -Isys sys/secmodel/jail/*.c
+		-Itools/hostkern/include -Isys $$(ls sys/secmodel/jail/*.c | grep -v jail_pcb.c)
 
 cross:
 	@for arch in $(ARCHS); do \
