@@ -110,7 +110,8 @@ cross:
 
 kmod:
 	@[ -n "$(SRC)" ] || { echo "kmod: of which NetBSD sources? make kmod SRC=path" >&2; exit 64; }
-	sh tools/kmod/kmod.sh "$(SRC)" "$(KMOD_ARCH)"
+	@mkdir -p build
+	sh tools/kmod/kmod.sh -a "$(KMOD_ARCH)" "$(SRC)" build/secmodel_jail.kmod
 
 vm-test: kmod
 	@[ -n "$(KERNEL)" ] || { echo "vm-test: which kernel? make vm-test KERNEL=path SRC=path" >&2; exit 64; }
