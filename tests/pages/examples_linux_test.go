@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -99,4 +100,29 @@ func split(line string) (words []string) {
 	}
 	flush()
 	return words
+}
+
+var demoCommand = regexp.MustCompile(`"(jailmgr|jailctl)(?: |", ")([a-z]+)`)
+
+// The README's example is what make demo does, in the same order.
+func TestReadmeIsDemo(t *testing.T) {
+	var demo []string
+	for _, m := range demoCommand.FindAllStringSubmatch(read(t, "tests/demo/main.go"), -1) {
+		demo = append(demo, m[1]+" "+m[2])
+	}
+	rest := demo
+	for _, line := range examples(read(t, "README.md")) {
+		words := split(line)
+		if len(words) < 2 || words[0] != "jailmgr" && words[0] != "jailctl" || slices.Contains(words, "-P") {
+			continue // the demonstration asks the exporter in place of stats -P
+		}
+		i := slices.Index(rest, words[0]+" "+words[1])
+		if i < 0 {
+			t.Fatalf("README.md: %s is not next in make demo, which does\n%s", line, strings.Join(demo, "\n"))
+		}
+		rest = rest[i+1:]
+	}
+	if len(demo)-len(rest) < 12 {
+		t.Errorf("only %d commands in common", len(demo)-len(rest))
+	}
 }
