@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -123,6 +124,20 @@ func (l Layout) LockBases(doing string) (*Lock, error) { return l.Lock("0bases",
 // Lock takes the lock of a jail for doing something, or at once gives a
 // *Locked. It makes the directories that it needs, mode 0700.
 func (l Layout) Lock(name, doing string) (*Lock, error) {
+	for tries := 1; ; tries++ {
+		k, err := l.lock(name, doing)
+		var held *Locked
+		// One that was killed while it started a program has left the lock
+		// to its child, until that has closed what it inherited.
+		if tries < 100 && errors.As(err, &held) && held.PID > 0 && unix.Kill(held.PID, 0) == unix.ESRCH {
+			time.Sleep(10 * time.Millisecond)
+			continue
+		}
+		return k, err
+	}
+}
+
+func (l Layout) lock(name, doing string) (*Lock, error) {
 	if err := os.MkdirAll(l.Runs(), 0o755); err != nil {
 		return nil, err
 	}

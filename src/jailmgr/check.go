@@ -80,6 +80,28 @@ func definitions(n int) string {
 	return fmt.Sprintf("%d definitions", n)
 }
 
+// checkWords says where a definition has a word that the kernel does not
+// know, before anything of a start is done. Other errors are the start's.
+func (h *host) checkWords(name string) error {
+	path := h.Layout.Definition(name)
+	def, err := h.Layout.Load(name)
+	if err != nil || len(def.Allow)+len(def.Deny) == 0 {
+		return nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	known, err := h.client.Words()
+	if err != nil {
+		return err
+	}
+	if inv := jail.CheckWords(path, text, def, known); inv != nil {
+		return inv
+	}
+	return nil
+}
+
 // problems of one definition, and of what it stands on.
 func (h *host) problems(name string, settings *jail.Settings, known []secmodel.Word) ([]jail.Problem, error) {
 	path := h.Layout.Definition(name)

@@ -25,6 +25,9 @@ func restart(ctx context.Context, h *host) error {
 		return err
 	}
 	return h.each(ctx, names, "Restarted", func(ctx context.Context, name string) error {
+		if err := h.checkWords(name); err != nil {
+			return err
+		}
 		return h.Restart(ctx, name, 0, h.c.Duration("timeout"), h.progress(name, len(names) == 1))
 	})
 }

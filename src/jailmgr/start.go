@@ -44,6 +44,9 @@ func start(ctx context.Context, h *host) error {
 	}
 	named := h.c.Args().Present()
 	return h.each(ctx, names, "Started", func(ctx context.Context, name string) error {
+		if err := h.checkWords(name); err != nil {
+			return err
+		}
 		err := h.Start(ctx, name, h.c.Duration("timeout"), h.progress(name, len(names) == 1))
 		var running *lifecycle.RunningError
 		if errors.As(err, &running) {

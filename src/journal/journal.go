@@ -123,6 +123,16 @@ func (j *Journal) Sync() error {
 	return nil
 }
 
+// Has says whether a step of that kind was recorded.
+func (j *Journal) Has(kind string) bool {
+	for _, s := range j.Steps {
+		if s.Kind == kind {
+			return true
+		}
+	}
+	return false
+}
+
 // Finish notes that the verb was done to its end; the journal stays, for its
 // steps to be undone later.
 func (j *Journal) Finish() error {

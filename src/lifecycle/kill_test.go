@@ -168,7 +168,7 @@ func TestKilledAtEachStep(t *testing.T) {
 	if err := h.Destroy(ctx, "web"); err != nil {
 		t.Fatal(err)
 	}
-	for _, verb := range []string{"create", "start", "destroy"} {
+	for _, verb := range []string{"create", "start", "stop", "destroy"} {
 		steps := 0
 		for step := 1; ; step++ {
 			for _, byRepair := range []bool{true, false} {
@@ -188,7 +188,7 @@ func TestKilledAtEachStep(t *testing.T) {
 			}
 		}
 		t.Logf("%s: killed at each of %d steps", verb, steps)
-		if least := map[string]int{"create": 2, "start": 7, "destroy": 1}[verb]; steps < least {
+		if least := map[string]int{"create": 2, "start": 7, "stop": 2, "destroy": 1}[verb]; steps < least {
 			t.Errorf("%s has only %d steps", verb, steps)
 		}
 	}

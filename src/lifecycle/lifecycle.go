@@ -5,8 +5,8 @@
 // Each change holds the jail's lock, and records its steps in the jail's
 // journal before it does them. A journal that a start has finished stays as
 // long as the jail runs: its steps are what a stop undoes. A journal that is
-// not finished is undone by whoever next changes the jail, except that a
-// destroy is carried on to its end.
+// not finished is undone by whoever next changes the jail, except that a stop
+// or a destroy is carried on to its end.
 package lifecycle
 
 import (
@@ -52,12 +52,16 @@ type Host struct {
 }
 
 // The kinds of steps of this package; the others are root's.
-const stepKernel = "kernel" // the kernel's jail of that name
+const (
+	stepKernel = "kernel" // the kernel's jail of that name
+	stepStop   = verbStop // its services are being stopped; nothing undoes it
+)
 
 // The verbs in journals.
 const (
 	verbCreate    = "create"
 	verbStart     = "start"
+	verbStop      = "stop" // as a step of the start's journal
 	verbProvision = "provision"
 	verbDestroy   = "destroy"
 )
@@ -79,7 +83,8 @@ func (h *Host) locked(ctx context.Context, name, doing string, f func() error) e
 		return err
 	}
 	verb, err := h.recover(ctx, name)
-	if err == nil && (verb != verbDestroy || doing != verbDestroy) {
+	carriedOn := verb == doing && (verb == verbStop || verb == verbDestroy)
+	if err == nil && !carriedOn {
 		err = f()
 	}
 	if e := lock.Unlock(); e != nil {
@@ -106,16 +111,24 @@ func (h *Host) lookup(name string) (j secmodel.Jail, ok bool, err error) {
 // end stops the supervisor, if there is one, kills what is in the kernel's jail of that name, waits until it is
 // empty, and destroys it. No such jail is fine.
 func (h *Host) end(ctx context.Context, name string) error {
-	j, ok, err := h.lookup(name)
-	if !ok || err != nil {
-		return err
-	}
 	if h.Supervisor.Running(name) {
 		// It must be gone before another can start. What it can't do in
 		// order is done below.
 		if err := h.Supervisor.Stop(ctx, name, time.Second); err != nil && ctx.Err() != nil {
 			return err
 		}
+	}
+	if err := h.empty(ctx, name); err != nil {
+		return err
+	}
+	return h.supervisorGone(ctx, name)
+}
+
+// empty kills what is in the kernel's jail and destroys it.
+func (h *Host) empty(ctx context.Context, name string) error {
+	j, ok, err := h.lookup(name)
+	if !ok || err != nil {
+		return err
 	}
 	gone := func(err error) bool { return errors.Is(err, secmodel.ErrNoJail) }
 	if err := h.Kernel.Kill(j.ID, int(unix.SIGKILL)); err != nil && !gone(err) {
@@ -130,12 +143,44 @@ func (h *Host) end(ctx context.Context, name string) error {
 	return nil
 }
 
+// supervisorGone waits for the end of a supervisor that has no jail any more,
+// or that was so young that it did not answer yet: it holds its lock as long
+// as it lives.
+func (h *Host) supervisorGone(ctx context.Context, name string) error {
+	f, err := os.OpenFile(h.Layout.SupervisorLock(name), os.O_RDWR|unix.O_NOFOLLOW, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, undoTime)
+	defer cancel()
+	held := make(chan error, 1)
+	go func() {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX)
+		for err == unix.EINTR {
+			err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
+		}
+		held <- errors.Join(err, f.Close())
+	}()
+	select {
+	case err := <-held:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("the supervisor of jail %s does not end: %w", name, ctx.Err())
+	}
+}
+
 // undo undoes a journal's steps.
 func (h *Host) undo(ctx context.Context, name string, j *journal.Journal) error {
 	undo := h.Store.Undo()
 	return j.Undo(func(s journal.Step) error {
-		if s.Kind == stepKernel {
+		switch s.Kind {
+		case stepKernel:
 			return h.end(ctx, name)
+		case stepStop:
+			return nil
 		}
 		mine, err := undo.Step(s)
 		if !mine && err == nil {
@@ -176,7 +221,7 @@ func (h *Host) Condition(name string) (Condition, error) {
 	left := err == nil
 	finished := false
 	if left {
-		finished = j.Done && j.Verb == verbStart
+		finished = j.Done && j.Verb == verbStart && !j.Has(stepStop)
 		if err := j.Close(); err != nil {
 			return Stopped, err
 		}
@@ -215,6 +260,10 @@ func (h *Host) recover(ctx context.Context, name string) (verb string, err error
 	}
 	if err != nil {
 		return "", err
+	}
+	if j.Has(stepStop) {
+		h.note(name, "an earlier stop was interrupted; it is carried on")
+		return verbStop, h.finishStop(ctx, name, 0, j)
 	}
 	if j.Done && j.Verb == verbStart {
 		_, exists, err := h.lookup(name)

@@ -75,6 +75,10 @@ func (h *Host) start(ctx context.Context, def *jail.Definition, timeout time.Dur
 	case exists:
 		return h.adopt(ctx, def, have, timeout, progress)
 	}
+	// It may have ended by itself just now.
+	if _, err := h.recover(ctx, def.Name); err != nil {
+		return err
+	}
 	config, err := def.Config()
 	if err != nil {
 		return err
@@ -171,7 +175,7 @@ func (h *Host) adopt(ctx context.Context, def *jail.Definition, have secmodel.Ja
 // Stop stops a jail: its services in order, each within timeout or, if that
 // is 0, within its own; then no process is left, and nothing mounted.
 func (h *Host) Stop(ctx context.Context, name string, timeout time.Duration) error {
-	return h.locked(ctx, name, "stop", func() error {
+	return h.locked(ctx, name, verbStop, func() error {
 		stopped, err := h.stop(ctx, name, timeout)
 		if err == nil && !stopped {
 			if !h.known(name) {
@@ -200,16 +204,26 @@ func (h *Host) stop(ctx context.Context, name string, timeout time.Duration) (bo
 		}
 		return false, err
 	}
-	err = h.Supervisor.Stop(ctx, name, timeout)
+	if !j.Has(stepStop) {
+		if err := j.Record(false, stepStop); err != nil {
+			return true, errors.Join(err, j.Close())
+		}
+	}
+	return true, h.finishStop(ctx, name, timeout, j)
+}
+
+// finishStop goes on to the end, whatever part was done already.
+func (h *Host) finishStop(ctx context.Context, name string, timeout time.Duration, j *journal.Journal) error {
+	err := h.Supervisor.Stop(ctx, name, timeout)
 	if err != nil && ctx.Err() != nil {
-		return true, errors.Join(err, j.Close())
+		return errors.Join(err, j.Close())
 	}
 	if err != nil && !errors.Is(err, supervise.ErrNotRunning) {
 		// What the supervisor can't do in order the kernel does at once.
 		h.note(name, "not stopped in order, but killed: %v", err)
 	}
-	// The kernel's step is the last, so it is undone first.
-	return true, h.undo(ctx, name, j)
+	// The kernel's step is undone before those that it stands on.
+	return h.undo(ctx, name, j)
 }
 
 // Restart stops a jail, if it runs, and starts it.

@@ -343,8 +343,8 @@ func (s *Store) Release(name string) error {
 		return err
 	}
 	for _, target := range slices.Backward(below) {
-		if err := s.mounter().Unmount(target); err != nil {
-			return fmt.Errorf("unmount %s: %w", target, err)
+		if err := s.unmount(target); err != nil {
+			return err
 		}
 	}
 	return nil

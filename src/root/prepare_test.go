@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"jails/src/jail"
+	"jails/src/journal"
 )
 
 // forbidding is a system that does not let us mount.
@@ -338,6 +339,55 @@ func TestPrepareOwnRoot(t *testing.T) {
 	}
 	if err := s.Check(&jail.Definition{Base: "b"}); !errors.Is(err, ErrNoBase) {
 		t.Error(err)
+	}
+}
+
+// lingering is a kernel in which the dead still hold what they had open.
+type lingering struct {
+	kernel
+	busy *int
+}
+
+func (l lingering) Unmount(target string) error {
+	if *l.busy--; *l.busy >= 0 {
+		return unix.EBUSY
+	}
+	return l.kernel.Unmount(target)
+}
+
+func TestUnmountBusy(t *testing.T) {
+	skipUnlessRoot(t)
+	s, def := withBase(t)
+	create(t, s, def)
+	busy := 0
+	s.Mounts = lingering{busy: &busy}
+	j := begin(t, s, "web", "start")
+	p, err := s.Prepare(context.Background(), def, j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Notes) > 0 {
+		undo(t, s, j)
+		t.Skipf("%v; run as root", p.Notes)
+	}
+	// Someone of the host's stays in it.
+	f, err := os.Open(filepath.Join(p.Path, "bin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := s.Undo()
+	err = j.Undo(func(step journal.Step) error { _, err := u.Step(step); return err })
+	if !errors.Is(err, unix.EBUSY) || !strings.Contains(err.Error(), p.Path+": a process of the host's is in it") {
+		t.Errorf("got %v", err)
+	}
+	f.Close()
+	busy = 4
+	if j, err = journal.Open(s.Layout.Journal("web")); err != nil {
+		t.Fatal(err)
+	}
+	undo(t, s, j)
+	if left, err := s.Mounted("web"); err != nil || len(left) > 0 || busy >= 0 {
+		t.Errorf("left mounted: %v, %v", left, err)
 	}
 }
 

@@ -6,6 +6,9 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"jails/src/jail"
 	"jails/src/journal"
@@ -75,9 +78,30 @@ func (u *Undo) unmount(target string) error {
 	if k := slices.IndexFunc(u.mounted, func(m string) bool { return strings.HasPrefix(m, target+"/") }); k >= 0 {
 		return fmt.Errorf("%s is not unmounted: below it %s is %w", target, u.mounted[k], ErrMounted)
 	}
-	if err := u.store.mounter().Unmount(target); err != nil {
-		return fmt.Errorf("unmount %s: %w", target, err)
+	if err := u.store.unmount(target); err != nil {
+		return err
 	}
 	u.mounted = slices.Delete(u.mounted, i, i+1)
 	return nil
+}
+
+// patience with a mount that is busy. A kernel lets go of what processes had
+// open a moment after they are gone, and there is no event to wait for.
+const patience = 2 * time.Second
+
+func (s *Store) unmount(target string) error {
+	var err error
+	for delay := time.Millisecond; delay < patience; delay *= 2 {
+		if err = s.mounter().Unmount(target); !errors.Is(err, unix.EBUSY) {
+			break
+		}
+		time.Sleep(delay)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, unix.EBUSY):
+		return fmt.Errorf("unmount %s: a process of the host's is in it: %w", target, err)
+	}
+	return fmt.Errorf("unmount %s: %w", target, err)
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -43,7 +44,10 @@ type lock struct {
 	path string
 }
 
-func lockSupervisor(l jail.Layout, name string) (*lock, error) {
+// lockSupervisor takes the lock. It has patience with a supervisor that holds
+// it: one whose starter was killed is about to end.
+func lockSupervisor(l jail.Layout, name string, patience time.Duration) (*lock, error) {
+	deadline := time.Now().Add(patience)
 	if err := os.MkdirAll(l.Run(name), 0o700); err != nil {
 		return nil, err
 	}
@@ -54,6 +58,11 @@ func lockSupervisor(l jail.Layout, name string) (*lock, error) {
 			return nil, err
 		}
 		if err := flock(f, unix.LOCK_EX|unix.LOCK_NB); err != nil {
+			if errors.Is(err, unix.EWOULDBLOCK) && time.Now().Before(deadline) {
+				f.Close()
+				time.Sleep(10 * time.Millisecond)
+				continue
+			}
 			defer f.Close()
 			if errors.Is(err, unix.EWOULDBLOCK) {
 				return nil, &LockedError{name, readPID(f)}

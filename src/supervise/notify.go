@@ -31,6 +31,19 @@ func (n *notice) write(line string) {
 	}
 }
 
+// abandoned says whether the one who started it does not wait any more.
+func (n *notice) abandoned() bool {
+	if n.fd < 0 {
+		return false
+	}
+	fds := []unix.PollFd{{Fd: int32(n.fd), Events: unix.POLLOUT}}
+	for {
+		if _, err := unix.Poll(fds, 0); err != unix.EINTR {
+			return err == nil && fds[0].Revents&(unix.POLLERR|unix.POLLHUP) != 0
+		}
+	}
+}
+
 func (n *notice) progress(text string) { n.write("progress " + text) }
 
 func (n *notice) ready() {

@@ -120,6 +120,9 @@ func inheritedNotice() int {
 	return fd
 }
 
+// startPatience is how long a new supervisor waits for an old one to end.
+const startPatience = 2 * time.Second
+
 func run(name, definition string, kernel Kernel, notice *notice) error {
 	runtime.GOMAXPROCS(1)
 	debug.SetGCPercent(20)
@@ -143,7 +146,11 @@ func run(name, definition string, kernel Kernel, notice *notice) error {
 	if s.setup, err = setup(def); err != nil {
 		return &exit.Error{Code: exit.Config, Msg: definition, Err: err}
 	}
-	k, err := lockSupervisor(layout, name)
+	patience := time.Duration(0)
+	if notice.fd >= 0 {
+		patience = startPatience
+	}
+	k, err := lockSupervisor(layout, name, patience)
 	if err != nil {
 		return err
 	}
@@ -153,6 +160,10 @@ func run(name, definition string, kernel Kernel, notice *notice) error {
 			k.release()
 		}
 	}()
+	if notice.abandoned() {
+		// The jail of that name, if there is one, is another starter's.
+		return &exit.Error{Code: exit.Temporary, Msg: "whoever started this supervisor is gone"}
+	}
 	j, err := kernel.Lookup(name)
 	if errors.Is(err, secmodel.ErrNoJail) {
 		return exit.With(err, exit.NoInput, "jailmgr start "+name)
