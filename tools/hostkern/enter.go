@@ -8,6 +8,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"strconv"
 
@@ -25,7 +26,10 @@ func (c *client) takeListener(q *request) error {
 	if c.p.pidfd == -1 {
 		return unix.ESRCH
 	}
-	fd, err := unix.PidfdGetfd(c.p.pidfd, int(int32(q.oldlen)), 0)
+	if q.oldlen > math.MaxInt32 {
+		return unix.EBADF
+	}
+	fd, err := unix.PidfdGetfd(c.p.pidfd, int(q.oldlen), 0)
 	if err != nil {
 		return err
 	}

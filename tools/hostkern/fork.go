@@ -142,11 +142,33 @@ func (h *host) findChildren(tgid int) {
 			continue
 		}
 		for _, pid := range pids {
-			if h.lookup(pid) == nil {
+			if h.awaited(tid) && !h.knows(pid) {
 				h.forked(tid, tgid, pid)
 			}
 		}
 	}
+}
+
+// awaited says whether a fork of a thread has not been seen.
+func (h *host) awaited(tid int) bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.embryos[tid] != nil
+}
+
+// knows says whether a process is known, or a zombie that was.
+func (h *host) knows(pid int) bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	if h.procs[pid] != nil {
+		return true
+	}
+	for p := range h.zombies {
+		if p.pid == pid && p.remains() {
+			return true
+		}
+	}
+	return false
 }
 
 func (h *host) findAllChildren() {
@@ -196,13 +218,17 @@ func (h *host) adopt(l *listener, known *process, st *status) (*process, error) 
 		h.exited(known)
 	}
 	h.mu.Lock()
+	p := h.procs[st.TGID]
+	if p != nil && p.l == l { // seen meanwhile
+		h.mu.Unlock()
+		return p, nil
+	}
 	var e *embryo
 	for _, x := range h.embryos {
 		if x.l == l && (e == nil || x.tgid == st.PPID) {
 			e = x
 		}
 	}
-	var p *process
 	if e != nil {
 		delete(h.embryos, e.tid)
 		e.k.Arrive(st.TGID)

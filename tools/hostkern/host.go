@@ -32,6 +32,8 @@ type host struct {
 	softnet sync.Mutex // one automatic choice of a port at a time
 	boot    int64
 	verbose bool
+	saving  sync.Mutex
+	left    state // of an earlier hostkern, to be told the next
 
 	lost atomic.Uint64 // events of the connector
 }
@@ -92,8 +94,10 @@ func (h *host) watch(fd, what int, id int32) error {
 		&unix.EpollEvent{Events: unix.EPOLLIN, Fd: id, Pad: int32(what)})
 }
 
-// run waits for what happens, for as long as hostkern runs.
-func (h *host) run() error {
+// run waits for what happens. A call is answered by the goroutine that has
+// seen it, and another goes on waiting: nobody has to be woken for it. run
+// ends with nil then.
+func (h *host) run(failed chan<- error) {
 	events := make([]unix.EpollEvent, 64)
 	for {
 		n, err := unix.EpollWait(h.ep, events, -1)
@@ -101,17 +105,29 @@ func (h *host) run() error {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("epoll: %w", err)
+			failed <- fmt.Errorf("epoll: %w", err)
+			return
 		}
+		var last func()
 		for _, e := range events[:n] {
 			switch e.Pad {
 			case pollListener:
-				h.listenerReady(int(e.Fd), e.Events)
+				if do := h.listenerReady(int(e.Fd), e.Events); do != nil {
+					if last != nil {
+						go last()
+					}
+					last = do
+				}
 			case pollPidfd:
 				h.pidReady(int(e.Fd))
 			case pollConnector:
 				h.settle()
 			}
+		}
+		if last != nil {
+			go h.run(failed)
+			last()
+			return
 		}
 	}
 }

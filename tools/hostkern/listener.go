@@ -72,26 +72,29 @@ func (h *host) addListener(fd int, jail uint32) (*listener, error) {
 	return l, nil
 }
 
-func (h *host) listenerReady(fd int, events uint32) {
+// listenerReady gives what is to be done for a call that waits, if one does.
+func (h *host) listenerReady(fd int, events uint32) func() {
 	h.mu.RLock()
 	l := h.listeners[fd]
 	h.mu.RUnlock()
 	if l == nil {
-		return
+		return nil
 	}
 	if events&unix.EPOLLIN != 0 {
 		n := new(notification)
 		err := receive(fd, n)
 		if err == nil {
-			go h.handle(l, n)
-		} else if !errors.Is(err, unix.ENOENT) {
+			return func() { h.handle(l, n) }
+		}
+		if !errors.Is(err, unix.ENOENT) {
 			h.say("listener of jail %d: %v", l.jail, err)
 		}
-		return
+		return nil
 	}
 	if events&(unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 		h.listenerGone(l)
 	}
+	return nil
 }
 
 // listenerGone is called when nobody has the filter any more: all who

@@ -129,8 +129,8 @@ func daemon(path string, ready int, verbose, kill, without bool) error {
 			return fmt.Errorf("leftovers: %w", err)
 		}
 		h.say("killed %d processes that an earlier hostkern had left", n)
-	} else if left := leftovers(&old); len(left) > 0 {
-		h.say("an earlier hostkern left processes in jails; what they ask for fails (ENOSYS) now:%s\n  remedy: start hostkern with --kill-leftovers", old.describe(left))
+	} else if h.left = old.still(); len(h.left.Procs) > 0 {
+		h.say("an earlier hostkern left processes in jails; what they ask for fails (ENOSYS) now:%s\n  remedy: start hostkern with --kill-leftovers", old.describe(h.left.Procs))
 	}
 	h.sayLimits(without)
 	if _, err := h.ensure(1); err != nil {
@@ -146,7 +146,7 @@ func daemon(path string, ready int, verbose, kill, without bool) error {
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
 	failed := make(chan error, 2)
-	go func() { failed <- h.run() }()
+	go h.run(failed)
 	go func() { failed <- h.accept(listener) }()
 	if ready >= 0 {
 		w := os.NewFile(uintptr(ready), "ready")

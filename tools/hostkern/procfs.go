@@ -95,9 +95,35 @@ func procPath(pid int, name string) string {
 	return "/proc/" + strconv.Itoa(pid) + "/" + name
 }
 
+// readFile reads a small file of /proc by three system calls, for that is
+// done for each question.
+func readFile(path string) ([]byte, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	defer unix.Close(fd)
+	b := make([]byte, 0, 4096)
+	for {
+		n, err := unix.Read(fd, b[len(b):cap(b)])
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return nil, &os.PathError{Op: "read", Path: path, Err: err}
+		case n == 0:
+			return b, nil
+		}
+		b = b[:len(b)+n]
+		if len(b) == cap(b) {
+			b = append(b, make([]byte, len(b))...)[:len(b)]
+		}
+	}
+}
+
 // readStatus reads a process's, or a thread's.
 func readStatus(tid int) (status, error) {
-	b, err := os.ReadFile(procPath(tid, "status"))
+	b, err := readFile(procPath(tid, "status"))
 	if err != nil {
 		return status{}, err
 	}
@@ -157,7 +183,7 @@ func parseStat(b []byte) (stat, error) {
 }
 
 func readStat(pid int) (stat, error) {
-	b, err := os.ReadFile(procPath(pid, "stat"))
+	b, err := readFile(procPath(pid, "stat"))
 	if err != nil {
 		return stat{}, err
 	}
@@ -170,7 +196,7 @@ func readStat(pid int) (stat, error) {
 
 // children are the children that a thread has made, where the kernel tells.
 func children(tgid, tid int) ([]int, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", tgid, tid))
+	b, err := readFile(fmt.Sprintf("/proc/%d/task/%d/children", tgid, tid))
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,21 @@ import (
 	"jails/tools/hostkern/kern"
 )
 
+// still gives what is left in jails of an earlier hostkern, with those jails.
+func (s *state) still() state {
+	var now state
+	now.Procs = leftovers(s)
+	for _, j := range s.Jails {
+		for _, e := range now.Procs {
+			if e.Jail == j.ID {
+				now.Jails = append(now.Jails, j)
+				break
+			}
+		}
+	}
+	return now
+}
+
 // state is what a hostkern leaves to the next: the last id, for no id comes
 // back while the system runs, and what may be left of its jails.
 type state struct {
@@ -71,7 +86,11 @@ func readState(path string) (state, error) {
 // saveState keeps the state beside the socket. Descendants are found by
 // their ancestors and by their root.
 func (h *host) saveState() {
+	h.saving.Lock()
+	defer h.saving.Unlock()
 	s := state{Boot: bootID(), LastID: kern.LastID()}
+	s.Jails = append(s.Jails, h.left.Jails...)
+	s.Procs = append(s.Procs, h.left.Procs...)
 	for _, j := range kern.Jails() {
 		s.Jails = append(s.Jails, stateJail{j.ID, j.Name, j.Path})
 	}
