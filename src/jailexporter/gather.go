@@ -74,59 +74,83 @@ func single(name, help string, value float64) *dto.MetricFamily {
 	}
 }
 
-// sample is one sample with all that it points to, to allocate once.
-type sample struct {
-	metric  dto.Metric
-	counter dto.Counter
-	gauge   dto.Gauge
-	value   float64
-	labels  [mostLabels]*dto.LabelPair
-	pairs   [mostLabels]dto.LabelPair
-	text    [mostLabels]string
-}
-
-const mostLabels = 4 // jail_info's
-
 // convert makes the families of all jails, without those that have no sample.
+// What it allocates is most of what a scrape costs, so samples share what is
+// the same in many.
 func convert(s *secmodel.Snapshot) []*dto.MetricFamily {
 	jails := metrics.Unique(s.Jails)
-	var families []*dto.MetricFamily
+	named := make([]*dto.LabelPair, len(jails))
+	families := make([]*dto.MetricFamily, 0, len(metrics.Families()))
 	for _, f := range metrics.Families() {
-		order := alphabetical(f.Labels)
-		family := &dto.MetricFamily{Name: &f.Name, Help: &f.Help}
-		switch f.Kind {
-		case metrics.Counter:
-			family.Type = dto.MetricType_COUNTER.Enum()
-		case metrics.Gauge:
-			family.Type = dto.MetricType_GAUGE.Enum()
+		for i, j := range jails {
+			if named[i] == nil {
+				named[i] = &dto.LabelPair{Name: &f.Labels[0], Value: &j.Name}
+			}
 		}
-		family.Metric = make([]*dto.Metric, 0, len(jails))
-		for _, j := range jails {
-			f.Each(j, func(value float64, labels ...string) {
-				m := new(sample)
-				for at, i := range order {
-					m.text[at] = j.Name
-					if i > 0 {
-						m.text[at] = labels[i-1]
-					}
-					m.pairs[at].Name, m.pairs[at].Value = &f.Labels[i], &m.text[at]
-					m.labels[at] = &m.pairs[at]
-				}
-				m.metric.Label = m.labels[:len(order)]
-				m.value = value
-				if f.Kind == metrics.Counter {
-					m.counter.Value, m.metric.Counter = &m.value, &m.counter
-				} else {
-					m.gauge.Value, m.metric.Gauge = &m.value, &m.gauge
-				}
-				family.Metric = append(family.Metric, &m.metric)
-			})
-		}
-		if len(family.Metric) > 0 {
+		if family := convertFamily(&f, jails, named); len(family.Metric) > 0 {
 			families = append(families, family)
 		}
 	}
 	return families
+}
+
+// convertFamily makes one family; named has each jail's first label.
+func convertFamily(f *metrics.Family, jails []*secmodel.Jail, named []*dto.LabelPair) *dto.MetricFamily {
+	family := &dto.MetricFamily{Name: &f.Name, Help: &f.Help, Type: dto.MetricType_GAUGE.Enum(),
+		Metric: make([]*dto.Metric, 0, len(jails))}
+	if f.Kind == metrics.Counter {
+		family.Type = dto.MetricType_COUNTER.Enum()
+	}
+	order := alphabetical(f.Labels)
+	others := make([]map[string]*dto.LabelPair, len(f.Labels))
+	pair := func(i int, value string) *dto.LabelPair {
+		p := others[i][value]
+		if p == nil {
+			if others[i] == nil {
+				others[i] = map[string]*dto.LabelPair{}
+			}
+			text := value
+			p = &dto.LabelPair{Name: &f.Labels[i], Value: &text}
+			others[i][value] = p
+		}
+		return p
+	}
+	for at, j := range jails {
+		f.Each(j, func(value float64, labels ...string) {
+			m := newSample(f.Kind, value)
+			m.Label = named[at : at+1 : at+1]
+			if len(labels) > 0 {
+				m.Label = make([]*dto.LabelPair, len(order))
+				for k, i := range order {
+					if m.Label[k] = named[at]; i > 0 {
+						m.Label[k] = pair(i, labels[i-1])
+					}
+				}
+			}
+			family.Metric = append(family.Metric, m)
+		})
+	}
+	return family
+}
+
+// newSample makes a sample without labels, in one allocation.
+func newSample(kind metrics.Kind, value float64) *dto.Metric {
+	if kind == metrics.Counter {
+		s := new(struct {
+			metric  dto.Metric
+			counter dto.Counter
+			value   float64
+		})
+		s.value, s.counter.Value, s.metric.Counter = value, &s.value, &s.counter
+		return &s.metric
+	}
+	s := new(struct {
+		metric dto.Metric
+		gauge  dto.Gauge
+		value  float64
+	})
+	s.value, s.gauge.Value, s.metric.Gauge = value, &s.value, &s.gauge
+	return &s.metric
 }
 
 // alphabetical returns the indices of the labels in the order of their names.
