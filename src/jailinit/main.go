@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"jails/src/account"
 	"jails/src/control"
 	"jails/src/event"
 	"jails/src/secmodel"
@@ -107,7 +108,7 @@ func prepare(enter Enter) (*process, int, error) {
 	if err := setup.check(); err != nil {
 		return nil, exitSoftware, err
 	}
-	p := &process{setup: setup}
+	p := &process{setup: setup, regroup: account.MayRegroup()}
 	if err := p.openStreams(); err != nil {
 		return nil, exitSystem, err
 	}

@@ -16,6 +16,7 @@ import (
 // process is jail-init itself. All of it belongs to the loop.
 type process struct {
 	setup   Setup
+	regroup bool // services get their supplementary groups
 	loop    *event.Loop
 	graph   *service.Graph
 	streams []stream

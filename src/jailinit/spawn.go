@@ -73,7 +73,7 @@ func (p *process) execute(s *Service, command []string, files []uintptr) (int, e
 		Dir: directory, Env: env, Files: files,
 		Sys: &syscall.SysProcAttr{
 			Setsid:     true,
-			Credential: &syscall.Credential{Uid: id.UID, Gid: id.GID, Groups: id.Groups},
+			Credential: &syscall.Credential{Uid: id.UID, Gid: id.GID, Groups: id.Groups, NoSetGroups: !p.regroup},
 		},
 	})
 	if err != nil {

@@ -27,7 +27,20 @@ func TestMain(m *testing.M) { host.Main(m) }
 // site is a host with a base layer of busybox.
 type site struct {
 	*host.Host
-	t *testing.T
+	t      *testing.T
+	copied bool // this system does not let us mount
+}
+
+// said is what a command printed, without the notes on what this system does
+// not let us do.
+func said(out string) string {
+	var rest strings.Builder
+	for line := range strings.Lines(out) {
+		if !strings.Contains(line, "this system does not let us") {
+			rest.WriteString(line)
+		}
+	}
+	return rest.String()
 }
 
 func newSite(t *testing.T) *site {
@@ -36,7 +49,7 @@ func newSite(t *testing.T) *site {
 	if err != nil {
 		t.Skip("no busybox; install busybox-static")
 	}
-	s := &site{host.New(t), t}
+	s := &site{Host: host.New(t), t: t, copied: !mayMount(t)}
 	binary, err := os.ReadFile(busybox)
 	if err != nil {
 		t.Fatal(err)
@@ -72,6 +85,11 @@ func newSite(t *testing.T) *site {
 		s.nothing()
 	})
 	return s
+}
+
+func mayMount(t *testing.T) bool {
+	dir := t.TempDir()
+	return syscall.Mount("test", dir, "tmpfs", 0, "size=1m") == nil && syscall.Unmount(dir, 0) == nil
 }
 
 func (s *site) write(path, text string) {
@@ -148,7 +166,7 @@ func (s *site) status(name string) status {
 func TestStartStop(t *testing.T) {
 	s := newSite(t)
 	s.define("web", service("a", "echo up; sleep 1000", "")+service("b", "trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.1; done", "after = ['a']"))
-	if out := s.Run(t, "jailmgr", "start", "web"); !strings.HasPrefix(out, "Started jail web (") {
+	if out := said(s.Run(t, "jailmgr", "start", "web")); !strings.HasPrefix(out, "Started jail web (") {
 		t.Errorf("%s", out)
 	}
 	if st := s.status("web"); st.State != "running" || st.Ready != 2 || st.Processes < 3 {
@@ -252,11 +270,11 @@ func TestProvisionAndShell(t *testing.T) {
 		cmd := s.Command(ctx, "jailmgr", append([]string{"provision", "web"}, args...)...)
 		cmd.Stdin = strings.NewReader(script)
 		out, err := cmd.CombinedOutput()
-		return string(out), err
+		return said(string(out)), err
 	}
 	// What the script runs must not read the script.
 	out, err := provision("mkdir -p /var/www\ncat\necho hello > /var/www/page\nid -u\necho x > /bin/x || echo read-only\n")
-	if err != nil || !strings.HasPrefix(out, "0\n") || !strings.HasSuffix(out, "read-only\n") {
+	if err != nil || !strings.HasPrefix(out, "0\n") || strings.HasSuffix(out, "read-only\n") == s.copied {
 		t.Errorf("%v: %s", err, out)
 	}
 	s.nothing()

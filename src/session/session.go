@@ -84,7 +84,7 @@ func (p *Program) Exec(k *secmodel.Client) error {
 	if err := closeInherited(); err != nil {
 		return fmt.Errorf("closing descriptors: %w", err)
 	}
-	groups := mayRegroup()
+	groups := account.MayRegroup()
 	if err := k.Enter(p.Jail, false); err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"bytes"
 	"os"
 	"strconv"
 	"unsafe"
@@ -40,20 +39,6 @@ func eachDescriptor(f func(fd int)) error {
 		f(fd)
 	}
 	return nil
-}
-
-// mayRegroup says whether the process can set its supplementary groups: in
-// most user namespaces nobody can. It is asked before entry, where /proc is
-// the host's.
-func mayRegroup() bool {
-	fd, err := unix.Open("/proc/self/setgroups", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return true
-	}
-	defer unix.Close(fd)
-	b := make([]byte, 8)
-	n, _ := unix.Read(fd, b)
-	return n < 4 || !bytes.HasPrefix(b[:n], []byte("deny"))
 }
 
 // become changes the credential of this thread only, which is about to exec;

@@ -20,8 +20,6 @@ func eachDescriptor(f func(fd int)) error {
 	return nil
 }
 
-func mayRegroup() bool { return true }
-
 // become changes the process's credential.
 func become(who account.Identity, _ bool) error {
 	groups := []int{int(who.GID)}
