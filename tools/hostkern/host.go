@@ -119,7 +119,7 @@ func (h *host) run(failed chan<- error) {
 					last = do
 				}
 			case pollPidfd:
-				h.pidReady(int(e.Fd))
+				h.pidReady(int(e.Fd), e.Events)
 			case pollConnector:
 				h.settle()
 			}
@@ -207,10 +207,15 @@ func (h *host) follow(p *process) {
 	}
 }
 
-func (h *host) pidReady(pid int) {
+// pidReady is called when a process has ended, and, with EPOLLHUP, when its
+// parent has waited for it, as far as the kernel tells that.
+func (h *host) pidReady(pid int, events uint32) {
 	p := h.lookup(pid)
 	if p != nil && p.dead() {
 		h.exited(p)
+	}
+	if events&unix.EPOLLHUP != 0 {
+		h.reapAll()
 	}
 }
 
@@ -242,6 +247,11 @@ func (h *host) exited(p *process) {
 		return
 	}
 	p.gone = true
+	if p.pidfd != -1 {
+		// A zombie's stays readable: it must not wake us time and again.
+		_ = unix.EpollCtl(h.ep, unix.EPOLL_CTL_MOD, p.pidfd,
+			&unix.EpollEvent{Fd: int32(p.pid), Pad: pollPidfd})
+	}
 	p.k.Exit()
 	if h.procs[p.pid] == p {
 		delete(h.procs, p.pid)
