@@ -261,7 +261,11 @@ shared_reason(const struct proc *p)
 	return JAIL_REASON_NONE;
 }
 
-/* Look at the current process itself.  Takes proc_lock and p_lock. */
+/*
+ * Look at the current process itself.  Takes proc_lock and p_lock.
+ *
+ * PK_KMEM is of no use: to open null or zero sets it as well.
+ */
 static uint32_t
 process_reason(struct proc *p)
 {
@@ -271,8 +275,6 @@ process_reason(struct proc *p)
 	mutex_enter(p->p_lock);
 	if ((p->p_slflag & PSL_TRACED) != 0 || p->p_tracep != NULL)
 		reason = JAIL_REASON_TRACED;
-	else if ((p->p_flag & PK_KMEM) != 0)
-		reason = JAIL_REASON_KMEM;
 	else if ((p->p_lflag & PL_PPWAIT) != 0)
 		reason = JAIL_REASON_VFORK;
 	else if (!SESS_LEADER(p))

@@ -47,6 +47,7 @@ __KERNEL_RCSID(0, "$NetBSD$");
 #include <sys/lwp.h>
 #include <sys/mutex.h>
 #include <sys/proc.h>
+#include <sys/rwlock.h>
 #include <sys/signal.h>
 #include <sys/signalvar.h>
 
@@ -54,7 +55,6 @@ __KERNEL_RCSID(0, "$NetBSD$");
 
 #define	NBUCKETS	1024
 #define	TICKET_SECONDS	2	/* no fork takes longer to be counted */
-#define	KILL_PASSES	8	/* to catch what is being forked */
 
 static LIST_HEAD(, jail_member) member_table[NBUCKETS];	/* p l */
 static u_int	member_count;				/* p */
@@ -365,25 +365,35 @@ jail_proc_remaining(struct jail *j)
 }
 
 /*
- * Signal the members that a kill has not signalled yet; returns how many
- * can't be.  Takes proc_lock.
+ * Signal the members that a kill has not signalled yet, SIGKILL again and
+ * again; returns how many it may not have reached.  Takes proc_lock, p_lock.
+ *
+ * Those being made can't be signalled yet.  And execve(2) forgets what was
+ * pending when it ends, SIGKILL too; but who is in it holds p_reflock, and
+ * who comes to it after the jail began to die is denied the file.
  */
 static u_int
 members_signal(struct jail *j, u_int kill)
 {
 	struct jail_member *jm;
+	struct proc *p;
 	u_int n = 0;
 
 	mutex_enter(&proc_lock);
 	LIST_FOREACH(jm, &j->j_members, jm_list) {
-		if (jm->jm_kill == kill)
-			continue;
-		if (jm->jm_proc->p_stat == SIDL) {
-			n++;	/* is being made */
+		p = jm->jm_proc;
+		if (p->p_stat == SIDL) {
+			n++;
 			continue;
 		}
-		jm->jm_kill = kill;
-		psignal(jm->jm_proc, j->j_signal);
+		if (jm->jm_kill == kill && j->j_signal != SIGKILL)
+			continue;
+		psignal(p, j->j_signal);
+		if (rw_tryenter(&p->p_reflock, RW_READER)) {
+			rw_exit(&p->p_reflock);
+			jm->jm_kill = kill;
+		} else if (p->p_stat != SDYING)
+			n++;
 	}
 	mutex_exit(&proc_lock);
 	return n;
@@ -391,17 +401,19 @@ members_signal(struct jail *j, u_int kill)
 
 /*
  * Command: let a jail die.  All is denied to it from now on, and every
- * member gets the signal.  Needs jail_lock.  May sleep.
+ * member gets the signal.  Needs jail_lock.  May sleep, a second at most.
  *
- * A fork that was under way has to come to its end first, so there are at
- * least two passes.  Who is being made still after the last one is caught
- * by the command's repetition, which EAGAIN asks for.
+ * A fork or execve that was under way has to come to its end first, so there
+ * are at least two passes; after SIGKILL they go on for a moment until all
+ * are gone.  Who has not been reached after the last one is caught by the
+ * command's repetition, which EAGAIN asks for.
  */
 int
 jail_kill(const struct jail_request *jq, struct jail_reply *reply)
 {
 	struct jail *j;
-	u_int kill, pass, unborn;
+	u_int kill, missed;
+	int pass;
 
 	KASSERT(mutex_owned(&jail_lock));
 
@@ -420,14 +432,19 @@ jail_kill(const struct jail_request *jq, struct jail_reply *reply)
 	j->j_signal = jq->jq_signal;
 	kill = ++j->j_kills;
 	mutex_exit(&proc_lock);
-	unborn = members_signal(j, kill);
-	for (pass = 1; pass < KILL_PASSES && j->j_nmembers > 0 &&
-	    (pass == 1 || unborn > 0); pass++) {
+
+	missed = members_signal(j, kill);
+	for (pass = 0; pass < hz; pass++) {
+		if (atomic_load_relaxed(&j->j_nmembers) == 0)
+			break;
+		if (missed == 0 && pass > 0 &&
+		    (jq->jq_signal != SIGKILL || pass >= hz / 10))
+			break;
 		(void)kpause("jailkill", false, 1, NULL);
-		unborn = members_signal(j, kill);
+		missed = members_signal(j, kill);
 	}
-	if (unborn > 0)
-		return jail_refuse(reply, JAIL_REASON_MEMBERS, (int)unborn,
+	if (missed > 0)
+		return jail_refuse(reply, JAIL_REASON_MEMBERS, (int)missed,
 		    EAGAIN);
 	return 0;
 }
