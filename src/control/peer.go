@@ -27,6 +27,7 @@ type Peer struct {
 	queued  int
 	message func(*Message, []int)
 	closed  func(error)
+	failed  bool // and about to be gone
 	gone    bool
 }
 
@@ -87,7 +88,7 @@ func (p *Peer) end(err error) {
 // other side reads. The descriptors must stay open as long as the Peer. A
 // Peer that is gone drops it, and has said so, or will.
 func (p *Peer) Send(m *Message, fds ...int) {
-	if p.gone {
+	if p.gone || p.failed {
 		return
 	}
 	if len(fds) > maxDescriptors {
@@ -98,10 +99,11 @@ func (p *Peer) Send(m *Message, fds ...int) {
 		p.fail(err)
 		return
 	}
-	if p.queued += len(data); p.queued > maxQueue {
+	if p.queued+len(data) > maxQueue {
 		p.fail(fmt.Errorf("%w: it does not read", ErrProtocol))
 		return
 	}
+	p.queued += len(data)
 	p.out = append(p.out, chunk{data, fds})
 	if len(p.out) == 1 {
 		p.flush()
@@ -109,7 +111,10 @@ func (p *Peer) Send(m *Message, fds ...int) {
 }
 
 // fail ends the connection, but not in the midst of its user's own call.
-func (p *Peer) fail(err error) { p.loop.Post(func() { p.end(err) }) }
+func (p *Peer) fail(err error) {
+	p.failed = true
+	p.loop.Post(func() { p.end(err) })
+}
 
 func (p *Peer) flush() {
 	for len(p.out) > 0 {

@@ -1,0 +1,409 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
+
+	"jails/src/event"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func newLoop(t *testing.T) *event.Loop {
+	t.Helper()
+	l, err := event.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	l.After(10*time.Second, func() {
+		t.Error("nothing happened for 10 s")
+		l.Stop()
+	})
+	return l
+}
+
+func socketPath(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "ct")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return filepath.Join(dir, "run", "s")
+}
+
+func TestFrames(t *testing.T) {
+	all := []*Message{
+		{Op: OpStatus, ID: 7},
+		{Op: OpDone, Status: &Status{Jail: "web", ID: 3, State: "running", Since: time.Unix(1, 0).UTC(),
+			Services: []Service{{Name: "a", State: "ready", PID: 5, Last: &Exit{Signal: 9}}}, Logs: &Logs{Lines: 1}}},
+		{Op: OpStreams, Streams: []Stream{{"a", "out"}, {"a", "err"}}},
+		{Op: OpError, Error: "\x1b[31m\xff \"\n"},
+	}
+	var b []byte
+	for _, m := range all {
+		var err error
+		if b, err = appendFrame(b, m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	whole := b
+	for i, want := range all {
+		got, rest, ok, err := cutFrame(b, MaxMessage)
+		if !ok || err != nil {
+			t.Fatalf("frame %d: %v %v", i, ok, err)
+		}
+		if i == 3 {
+			want.Error = "\x1b[31m\ufffd \"\n" // JSON is UTF-8
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Error(d)
+		}
+		b = rest
+	}
+	first, _ := appendFrame(nil, all[0])
+	for n := range first {
+		if _, _, ok, err := cutFrame(whole[:n], MaxMessage); ok || err != nil {
+			t.Errorf("of %d bytes: %v %v", n, ok, err)
+		}
+	}
+	if _, _, _, err := cutFrame([]byte{0, 1, 0, 0}, 65535); !errors.Is(err, ErrProtocol) {
+		t.Errorf("too long: %v", err)
+	}
+	if _, err := appendFrame(nil, &Message{Error: strings.Repeat("x", MaxMessage)}); err == nil {
+		t.Error("a frame that nobody takes was made")
+	}
+}
+
+func FuzzFrame(f *testing.F) {
+	good, _ := appendFrame(nil, &Message{Op: OpStop, ID: 1, Timeout: 5})
+	f.Add(good)
+	f.Add([]byte("\x00\x00\x00\x04null"))
+	f.Add([]byte("\x00\x00\x00\x02{}\x00\x00"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		m, rest, ok, err := cutFrame(b, MaxRequest)
+		if err != nil && (ok || !errors.Is(err, ErrProtocol)) {
+			t.Fatalf("%v %v", ok, err)
+		}
+		if !ok {
+			return
+		}
+		if len(b)-len(rest) < headerSize {
+			t.Fatal("nothing was taken off")
+		}
+		again, err := appendFrame(nil, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m2, _, ok, err := cutFrame(again, MaxMessage)
+		if !ok || err != nil || cmp.Diff(m, m2) != "" {
+			t.Fatalf("%v %v %s", ok, err, cmp.Diff(m, m2))
+		}
+	})
+}
+
+// pair is two peers; the second keeps what it is told.
+func pair(t *testing.T, l *event.Loop, o PeerOptions) (a, b *Peer) {
+	t.Helper()
+	fds, err := Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err = NewPeer(l, fds[0], PeerOptions{Message: func(*Message, []int) {}, Closed: func(error) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err = NewPeer(l, fds[1], o); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { a.Close(); b.Close() })
+	return a, b
+}
+
+// Many frames, some with descriptors, arrive in order with their own.
+func TestPeerDescriptors(t *testing.T) {
+	l := newLoop(t)
+	const frames = 300
+	next := 0
+	a, _ := pair(t, l, PeerOptions{Limit: MaxMessage, Descriptors: true, Closed: func(err error) { t.Error(err) },
+		Message: func(m *Message, fds []int) {
+			if m.ID != uint32(next) || len(fds) != len(m.Streams) {
+				t.Errorf("frame %d is %d with %d descriptors for %d", next, m.ID, len(fds), len(m.Streams))
+			}
+			for i, fd := range fds {
+				var buf [32]byte
+				n, err := unix.Pread(fd, buf[:], 0)
+				if string(buf[:n]) != m.Streams[i].Service || err != nil {
+					t.Errorf("descriptor %d of frame %d: %q %v", i, next, buf[:n], err)
+				}
+				if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
+					t.Error("a descriptor stays open over exec")
+				}
+				unix.Close(fd)
+			}
+			if next++; next == frames {
+				l.Stop()
+			}
+		}})
+	var files []int
+	for i := range maxDescriptors {
+		f, err := os.CreateTemp(t.TempDir(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		fmt.Fprint(f, "file ", i)
+		files = append(files, int(f.Fd()))
+	}
+	for id := range frames {
+		m := &Message{ID: uint32(id), Op: OpStreams, Error: strings.Repeat("e", id*7)}
+		fds := files[:id%(maxDescriptors+1)]
+		for i := range fds {
+			m.Streams = append(m.Streams, Stream{fmt.Sprint("file ", i), "out"})
+		}
+		a.Send(m, fds...)
+	}
+	if a.Flushed() {
+		t.Error("all of it went out at once: the test shows too little")
+	}
+	if err := l.Run(); err != nil || next != frames || !a.Flushed() {
+		t.Errorf("%v, %d frames", err, next)
+	}
+}
+
+func TestPeerEnds(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		send func(fd int)
+		want error
+	}{
+		{"end", func(fd int) { unix.Shutdown(fd, unix.SHUT_WR) }, io.EOF},
+		{"too long", func(fd int) { unix.Write(fd, []byte("\x00\x01\x00\x01")) }, ErrProtocol},
+		{"no JSON", func(fd int) { unix.Write(fd, []byte("\x00\x00\x00\x01{")) }, ErrProtocol},
+		{"descriptors missing", func(fd int) {
+			b, _ := appendFrame(nil, &Message{Op: OpStreams, Streams: make([]Stream, 2)})
+			unix.Write(fd, b)
+		}, ErrProtocol},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLoop(t)
+			fds, err := Pair()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer unix.Close(fds[0])
+			calls := 0
+			_, err = NewPeer(l, fds[1], PeerOptions{Descriptors: true, Message: func(*Message, []int) { t.Error("a message") }, Closed: func(err error) {
+				if calls++; !errors.Is(err, c.want) {
+					t.Errorf("ended by %v", err)
+				}
+				l.After(time.Millisecond, l.Stop)
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.send(fds[0])
+			if err := l.Run(); err != nil || calls != 1 {
+				t.Errorf("%v, %d calls", err, calls)
+			}
+		})
+	}
+}
+
+// One who does not read is dropped before he costs much memory.
+func TestSlowReader(t *testing.T) {
+	l := newLoop(t)
+	fds, err := Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fds[0])
+	p, err := NewPeer(l, fds[1], PeerOptions{Message: func(*Message, []int) {}, Closed: func(err error) {
+		if !errors.Is(err, ErrProtocol) {
+			t.Errorf("ended by %v", err)
+		}
+		l.Stop()
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	big := &Message{Error: strings.Repeat("x", 1<<20)}
+	for range 2 * maxQueue >> 20 {
+		p.Send(big)
+	}
+	if p.queued > maxQueue {
+		t.Errorf("%d bytes wait", p.queued)
+	}
+	if err := l.Run(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// serve answers requests by their Op until the test ends.
+func serve(t *testing.T, path string, answer func(p *Peer, m *Message)) {
+	t.Helper()
+	listener, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := event.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Watch(listener, event.Readable, func(event.Mode) {
+		fd, err := Accept(listener)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		var p *Peer
+		p, err = NewPeer(l, fd, PeerOptions{Closed: func(error) {}, Message: func(m *Message, _ []int) { answer(p, m) }})
+		if err != nil {
+			t.Error(err)
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error)
+	go func() { done <- l.Run() }()
+	t.Cleanup(func() {
+		l.Post(l.Stop)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		l.Close()
+		unix.Close(listener)
+	})
+}
+
+func TestClient(t *testing.T) {
+	path := socketPath(t)
+	ctx := context.Background()
+	if _, err := Dial(ctx, path); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("no socket: %v", err)
+	}
+	serve(t, path, func(p *Peer, m *Message) {
+		switch m.Op {
+		case OpStatus:
+			p.Send(&Message{Op: OpState})                // not asked for
+			p.Send(&Message{ID: m.ID + 100, Op: OpDone}) // another's
+			p.Send(&Message{ID: m.ID, Op: OpDone, Status: &Status{Jail: "web", Services: make([]Service, 1000)}})
+		case OpStop:
+			p.Send(&Message{ID: m.ID, Op: OpProgress, Error: "waits for a"})
+			p.Send(&Message{ID: m.ID, Op: OpDone})
+		case OpRestart:
+			p.Send(&Message{ID: m.ID, Op: OpDone, Service: &Service{Name: m.Name}})
+		case OpKill:
+			p.Send(&Message{ID: m.ID, Op: OpError, Error: "no"})
+		case OpClear:
+			p.Close()
+		case OpStart: // never answered
+		}
+	})
+	c, err := Dial(ctx, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	st, err := c.Status(ctx)
+	if err != nil || st.Jail != "web" || len(st.Services) != 1000 {
+		t.Errorf("%+v %v", st.Jail, err)
+	}
+	var heard []string
+	if err := c.Stop(ctx, time.Second, func(s string) { heard = append(heard, s) }); err != nil || len(heard) != 1 {
+		t.Errorf("%q %v", heard, err)
+	}
+	if s, err := c.Service(ctx, OpRestart, "a", 0); err != nil || s.Name != "a" {
+		t.Errorf("%+v %v", s, err)
+	}
+	var refused *Refused
+	if _, err := c.Service(ctx, OpKill, "a", 9); !errors.As(err, &refused) || err.Error() != "no" {
+		t.Errorf("%v", err)
+	}
+	if _, err := c.Service(ctx, OpClear, "a", 0); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("%v", err)
+	}
+	c2, err := Dial(ctx, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c2.Close()
+	short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+	defer cancel()
+	if _, err := c2.Service(short, OpStart, "a", 0); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestListen(t *testing.T) {
+	path := socketPath(t)
+	fd, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := os.Stat(path)
+	if err != nil || st.Mode().Perm() != 0o600 {
+		t.Errorf("%v %v", st.Mode(), err)
+	}
+	unix.Close(fd)
+	if _, err := Connect(path); !errors.Is(err, unix.ECONNREFUSED) {
+		t.Errorf("a dead socket: %v", err)
+	}
+	if _, err := Dial(context.Background(), path); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("a dead socket: %v", err)
+	}
+	if fd, err = Listen(path); err != nil {
+		t.Errorf("in place of a dead socket: %v", err)
+	}
+	unix.Close(fd)
+	long := "/" + strings.Repeat("x", 120)
+	for _, f := range []func(string) (int, error){Listen, Connect} {
+		if _, err := f(long); err == nil || !strings.Contains(err.Error(), "choose a shorter JAILS_PREFIX") {
+			t.Errorf("a long path: %v", err)
+		}
+	}
+}
+
+func TestReceive(t *testing.T) {
+	fds, err := Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fds[0])
+	defer unix.Close(fds[1])
+	for _, fd := range fds {
+		if err := unix.SetNonblock(fd, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := Transmit(fds[0], &Message{Op: OpSetup, Setup: []byte(`{"a":1}`)}); err != nil {
+		t.Fatal(err)
+	}
+	unix.Write(fds[0], []byte("rest"))
+	m, err := Receive(fds[1])
+	if err != nil || m.Op != OpSetup || !bytes.Equal(m.Setup, []byte(`{"a":1}`)) {
+		t.Errorf("%+v %v", m, err)
+	}
+	var b [8]byte
+	if n, err := unix.Read(fds[1], b[:]); string(b[:n]) != "rest" {
+		t.Errorf("it read too much: %q %v", b[:n], err)
+	}
+	unix.Write(fds[0], []byte{0, 0, 0, 9, '{'})
+	unix.Shutdown(fds[0], unix.SHUT_WR)
+	if _, err := Receive(fds[1]); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("half a frame: %v", err)
+	}
+}

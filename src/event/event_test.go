@@ -1,0 +1,232 @@
+package event
+
+import (
+	"errors"
+	"os"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func newReal(t *testing.T) *Loop {
+	t.Helper()
+	l, err := New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+func pipe(t *testing.T) (r, w int) {
+	t.Helper()
+	var fds [2]int
+	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fds[0]); unix.Close(fds[1]) })
+	return fds[0], fds[1]
+}
+
+func TestSimulatedTimers(t *testing.T) {
+	l, s := Simulate()
+	var got []string
+	note := func(what string) func() { return func() { got = append(got, l.Now().String()+" "+what) } }
+	l.After(3*time.Second, note("c"))
+	l.After(time.Second, note("a"))
+	l.After(time.Second, note("b"))
+	dead := l.After(2*time.Second, note("stopped"))
+	l.After(time.Second, func() {
+		dead.Stop()
+		dead.Stop()
+		l.After(-1, note("at once"))
+		l.Post(note("posted"))
+	})
+	if err := l.Run(); !errors.Is(err, ErrIdle) {
+		t.Fatal(err)
+	}
+	if want := []string{"1s a", "1s b", "1s at once", "1s posted", "3s c"}; !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+	if dead.Armed() || s.Sleeps != 3 {
+		t.Errorf("armed %v, slept %d times", dead.Armed(), s.Sleeps)
+	}
+	(*Timer)(nil).Stop()
+}
+
+func TestSimulatedDescriptorsAndChildren(t *testing.T) {
+	l, s := Simulate()
+	calls := 0
+	if err := l.Watch(5, Readable, func(Mode) {
+		calls++
+		if calls == 3 {
+			l.Forget(5)
+			l.Forget(6) // ready in the same batch
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if l.Watch(5, Readable, nil) == nil || l.Change(7, Readable) == nil {
+		t.Error("watched twice, or changed unwatched")
+	}
+	s.Ready(5, Readable|Writable)
+	if err := l.Run(); !errors.Is(err, ErrIdle) || calls != 3 {
+		t.Fatalf("%v after %d calls", err, calls)
+	}
+	var ended []int
+	l.children = func(pid int, _ unix.WaitStatus) { ended = append(ended, pid) }
+	s.Exit(10, 0)
+	s.Exit(11, 256)
+	s.ReapNow(l)
+	if err := l.Run(); !errors.Is(err, ErrIdle) || !slices.Equal(ended, []int{10, 11}) {
+		t.Errorf("%v, ended %v", err, ended)
+	}
+}
+
+func TestForgottenInTheSameBatch(t *testing.T) {
+	l := newReal(t)
+	r1, w1 := pipe(t)
+	r2, w2 := pipe(t)
+	unix.Write(w1, []byte("x"))
+	unix.Write(w2, []byte("x"))
+	calls := 0
+	for _, fd := range []int{r1, r2} {
+		if err := l.Watch(fd, Readable, func(Mode) {
+			calls++
+			l.Forget(r1)
+			l.Forget(r2)
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.After(20*time.Millisecond, l.Stop)
+	if err := l.Run(); err != nil || calls != 1 {
+		t.Errorf("%v, %d calls", err, calls)
+	}
+}
+
+func TestDescriptors(t *testing.T) {
+	l := newReal(t)
+	r, w := pipe(t)
+	var got []Mode
+	if err := l.Watch(w, Writable, func(m Mode) {
+		got = append(got, m)
+		l.Change(w, 0)
+		unix.Write(w, []byte("x"))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Watch(r, Readable, func(m Mode) {
+		got = append(got, m)
+		var b [8]byte
+		if n, _ := unix.Read(r, b[:]); n == 0 {
+			l.Forget(r)
+			l.Stop()
+			return
+		}
+		l.Forget(w)
+		unix.Close(w)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Run(); err != nil || !slices.Equal(got, []Mode{Writable, Readable, Readable}) {
+		t.Errorf("%v, %v", err, got)
+	}
+}
+
+func TestTimersAreNeverEarly(t *testing.T) {
+	l := newReal(t)
+	begin := l.Now()
+	for _, d := range []time.Duration{0, time.Microsecond, 1500 * time.Microsecond, 3 * time.Millisecond} {
+		l.After(d, func() {
+			if passed := l.Now() - begin; passed < d || passed > d+time.Second {
+				t.Errorf("timer of %v after %v", d, passed)
+			}
+		})
+	}
+	l.After(5*time.Millisecond, l.Stop)
+	if err := l.Run(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestPost(t *testing.T) {
+	l := newReal(t)
+	const each = 1000
+	sum := 0
+	for range 4 {
+		go func() {
+			for range each {
+				l.Post(func() {
+					if sum++; sum == 4*each {
+						l.Stop()
+					}
+				})
+			}
+		}()
+	}
+	if err := l.Run(); err != nil || sum != 4*each {
+		t.Errorf("%v, %d", err, sum)
+	}
+	l.Close()
+	l.Post(func() { t.Error("called after Close") })
+}
+
+func TestChildren(t *testing.T) {
+	l := newReal(t)
+	start := func(script string) int {
+		pid, err := syscall.ForkExec("/bin/sh", []string{"sh", "-c", script}, &syscall.ProcAttr{Files: []uintptr{0, 1, 2}, Env: os.Environ()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pid
+	}
+	want := map[int]unix.WaitStatus{}
+	early := start("exit 7")
+	time.Sleep(20 * time.Millisecond) // it ends before the loop knows of children
+	want[early] = 7 << 8
+	l.Children(func(pid int, status unix.WaitStatus) {
+		if status != want[pid] {
+			t.Errorf("%d: status %#x, want %#x", pid, status, want[pid])
+		}
+		if delete(want, pid); len(want) == 0 {
+			l.Stop()
+		}
+	})
+	for range 50 {
+		want[start("exit 3")] = 3 << 8
+		want[start("kill -TERM $$")] = unix.WaitStatus(unix.SIGTERM)
+	}
+	l.After(10*time.Second, l.Stop)
+	if err := l.Run(); err != nil || len(want) > 0 {
+		t.Errorf("%v, not told of %v", err, want)
+	}
+}
+
+func TestSignals(t *testing.T) {
+	l := newReal(t)
+	var got []unix.Signal
+	l.Signals(func(s unix.Signal) {
+		if got = append(got, s); len(got) == 2 {
+			l.Stop()
+		}
+	}, unix.SIGUSR1, unix.SIGUSR2)
+	l.After(0, func() {
+		unix.Kill(os.Getpid(), unix.SIGUSR1)
+		unix.Kill(os.Getpid(), unix.SIGUSR2)
+	})
+	l.After(5*time.Second, l.Stop)
+	if err := l.Run(); err != nil || len(got) != 2 || got[0] == got[1] {
+		t.Errorf("%v, %v", err, got)
+	}
+}
