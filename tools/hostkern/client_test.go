@@ -473,8 +473,8 @@ func bareFork(kind int) (int, error) {
 	for kind == 1 {
 		unix.RawSyscall(unix.SYS_PAUSE, 0, 0, 0)
 	}
-	unix.RawSyscall(unix.SYS_EXIT_GROUP, 0, 0, 0)
 	for {
+		unix.RawSyscall(unix.SYS_EXIT_GROUP, 0, 0, 0)
 	}
 }
 

@@ -165,6 +165,10 @@ int	hk_ask_candidate(struct proc *, struct socket *, uint16_t port,
 /* For tests. */
 void	hk_fault_at(long n);	/* the nth fallible call from here fails */
 long	hk_fault_count(void);	/* fallible calls since */
+int	hk_careless(int n, struct proc *, struct proc *);
+void	hk_bench_bind(struct proc *, struct socket *, uint16_t port, long n);
+void	hk_bench_signal(struct proc *, struct proc *, long n);
+void	hk_bench_system(struct proc *, long n);
 void	hk_kmem_stat(long *blocks, long *bytes);
 
 #endif

@@ -69,18 +69,21 @@ func errno(r C.int) error {
 // Boot makes the kernel, once in the life of this process, and loads the
 // model into it; ids up to lastID are never given to a jail.
 func Boot(lastID uint32) error {
-	C.hk_boot()
-	if err := errno(C.hk_load()); err != nil {
+	BootBare()
+	if err := Load(); err != nil {
 		return err
 	}
 	C.hk_set_lastid(C.uint32_t(lastID))
 	return nil
 }
 
+// BootBare makes the kernel without the model.
+func BootBare() { C.hk_boot() }
+
 // Unload the model; it refuses once a jail has been.
 func Unload() error { return errno(C.hk_unload()) }
 
-// Load the model again.
+// Load the model.
 func Load() error { return errno(C.hk_load()) }
 
 // LastID is the last id that a jail got.

@@ -238,8 +238,8 @@ hk_assert_sleepable(const char *file, int line)
 	for (i = 0; i < hk_self.nheld; i++) {
 		if (hk_self.held[i].lock == proc_lock.mtx_lock)
 			panic("%s:%d: sleeps with proc_lock held", file, line);
-		if (hk_self.lwp != NULL && hk_self.held[i].lock ==
-		    hk_self.lwp->l_proc->p_lock->mtx_lock)
+		if (proc0.p_lock != NULL && hk_self.held[i].lock->class ==
+		    proc0.p_lock->mtx_lock->class)
 			panic("%s:%d: sleeps with p_lock held", file, line);
 	}
 }

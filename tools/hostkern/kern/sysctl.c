@@ -292,6 +292,7 @@ hk_sysctl_init(void)
 	const struct sysctlnode *n;
 
 	rw_init(&tree_lock);
+	tree_root.sysctl_flags = CTLTYPE_NODE;
 	LIST_INIT(&tree_root.sysctl_children);
 	if (sysctl_createv(NULL, 0, NULL, NULL, 0, CTLTYPE_NODE, "security",
 	    NULL, NULL, 0, NULL, 0, CTL_SECURITY, CTL_EOL) != 0 ||

@@ -95,14 +95,29 @@ atomic_swap_ptr(volatile void *p, void *n)
 #define	atomic_store_release(p, v)	__atomic_store_n((p), (v), __ATOMIC_RELEASE)
 
 
-#define	membar_acquire()	__atomic_thread_fence(__ATOMIC_ACQUIRE)
-#define	membar_release()	__atomic_thread_fence(__ATOMIC_RELEASE)
-#define	membar_acquire_preceding_atomic() membar_acquire()
-#define	membar_producer()	__atomic_thread_fence(__ATOMIC_RELEASE)
-#define	membar_consumer()	__atomic_thread_fence(__ATOMIC_ACQUIRE)
-#define	membar_enter()		__atomic_thread_fence(__ATOMIC_SEQ_CST)
-#define	membar_exit()		__atomic_thread_fence(__ATOMIC_SEQ_CST)
-#define	membar_sync()		__atomic_thread_fence(__ATOMIC_SEQ_CST)
-#define	membar_datadep_consumer() __atomic_thread_fence(__ATOMIC_ACQUIRE)
+/*
+ * The thread sanitizer knows no fences; what they order is atomic itself
+ * here, so it need not see them.
+ */
+#ifdef __SANITIZE_THREAD__
+#define	HK_FENCE(order)		hk_fence()
+static inline void
+hk_fence(void)
+{
+
+	__asm volatile("mfence" ::: "memory");
+}
+#else
+#define	HK_FENCE(order)		__atomic_thread_fence(order)
+#endif
+
+#define	membar_acquire()	HK_FENCE(__ATOMIC_ACQUIRE)
+#define	membar_release()	HK_FENCE(__ATOMIC_RELEASE)
+#define	membar_producer()	HK_FENCE(__ATOMIC_RELEASE)
+#define	membar_consumer()	HK_FENCE(__ATOMIC_ACQUIRE)
+#define	membar_enter()		HK_FENCE(__ATOMIC_SEQ_CST)
+#define	membar_exit()		HK_FENCE(__ATOMIC_SEQ_CST)
+#define	membar_sync()		HK_FENCE(__ATOMIC_SEQ_CST)
+#define	membar_datadep_consumer() HK_FENCE(__ATOMIC_ACQUIRE)
 
 #endif
