@@ -2,7 +2,6 @@ package jailctl
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -162,7 +161,7 @@ func newShown(j *secmodel.Jail) shown {
 	}
 	c := j.Config
 	s.Config = &config{
-		Level: c.Level.String(), Allow: slices.Concat([]string{}, c.Allow), Deny: slices.Concat([]string{}, c.Deny),
+		Level: c.Level.String(), Allow: append([]string{}, c.Allow...), Deny: append([]string{}, c.Deny...),
 		Ports: ports(c.Ports), Strict: c.Strict, Processes: c.Processes, Limits: map[string]limit{},
 	}
 	for _, l := range c.Limits {

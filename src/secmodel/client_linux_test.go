@@ -126,12 +126,14 @@ func TestRequests(t *testing.T) {
 	want := requestData{abi: 1, command: commandCreate, nports: 2, name: "web", root: "/r",
 		config: configData{allow: 8, deny: 1, level: 1, flags: flagStrict, processes: 9, limits: 1 << 8}}
 	want.config.soft[8], want.config.hard[8] = 10, unlimited
+	f.mu.Lock() // as the fake does when it writes
 	if got != want {
 		t.Errorf("create: %+v, want %+v", got, want)
 	}
 	if diff := cmp.Diff([]portData{{6, 80, 80, 0}, {0, 1, 65535, 0}}, ports, cmp.AllowUnexported(portData{})); diff != "" {
 		t.Error(diff)
 	}
+	f.mu.Unlock()
 
 	level, none, most := Low, []string{}, uint32(0)
 	for _, step := range []struct {
@@ -149,9 +151,11 @@ func TestRequests(t *testing.T) {
 		if err := step.do(); err != nil {
 			t.Errorf("%s: %v", step.name, err)
 		}
+		f.mu.Lock()
 		if step.want.abi = 1; got != step.want {
 			t.Errorf("%s: %+v, want %+v", step.name, got, step.want)
 		}
+		f.mu.Unlock()
 	}
 }
 
@@ -200,7 +204,7 @@ func TestRefused(t *testing.T) {
 		{unix.EEXIST, replyData{reason: uint32(ReasonExists)}, ErrExists, `jail "web" exists`},
 		{unix.EADDRINUSE, replyData{reason: uint32(ReasonPort), port: portData{6, 80, 89, 0}, holder_id: 4, holder: "edge"}, ErrPortTaken, `port 80-89/tcp belongs to jail "edge"`},
 		{unix.EADDRINUSE, replyData{reason: uint32(ReasonPortBound), port: portData{0, 53, 53, 0}}, ErrPortTaken, `port 53 is in use by a process on the host`},
-		{unix.ENOENT, replyData{reason: uint32(ReasonRoot)}, unix.ENOENT, `its root directory: no such file or directory`},
+		{unix.EINVAL, replyData{reason: uint32(ReasonRoot), detail: int32(unix.ENOENT)}, unix.ENOENT, `its root directory: no such file or directory`},
 		{unix.EPERM, replyData{}, ErrNotRoot, `only root on the host may do this`},
 		{unix.EPERM, replyData{reason: uint32(ReasonNotHost)}, ErrNotRoot, `the caller is in a jail itself`},
 		{unix.EINVAL, replyData{reason: uint32(ReasonField), detail: 40}, unix.EINVAL, `offset 40`},
@@ -407,6 +411,8 @@ func TestEnter(t *testing.T) {
 	if err != nil || strings.TrimSpace(out) != "in / <nil> 0" && strings.TrimSpace(out) != "in / <nil> -1" {
 		t.Errorf("%q, %v", out, err)
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if want := (requestData{abi: 1, command: commandEnter, flags: enterInit, id: 3}); got != want {
 		t.Errorf("%+v", got)
 	}

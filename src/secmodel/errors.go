@@ -82,7 +82,7 @@ type Refused struct {
 	Command  string // create, set, enter, kill, destroy
 	Jail     string // its name or id, as the caller gave it
 	Reason   Reason
-	Detail   int       // a count, descriptor, process id or offset, by Reason
+	Detail   int       // a count, descriptor, process id, offset or errno, by Reason
 	Port     PortRange // with ReasonPort and ReasonPortBound
 	Holder   string    // the jail that holds Port, or "" for the host
 	HolderID ID
@@ -125,10 +125,10 @@ func (e *Refused) why() string {
 	case ReasonField:
 		return fmt.Sprintf("the kernel model does not accept the field at offset %d of the request", e.Detail)
 	case ReasonRoot:
-		if e.Errno != 0 && e.Errno != syscall.EINVAL {
-			return fmt.Sprintf("its root directory: %s", e.Errno)
+		if e.Detail != 0 {
+			return fmt.Sprintf("its root directory: %s", syscall.Errno(e.Detail))
 		}
-		return "its root is not an absolute path of a directory"
+		return "its root must be a directory of its own, below the host's"
 	case ReasonWord:
 		return "a word is unknown to the kernel model, or belongs to the floor"
 	case ReasonTooMany:
@@ -190,6 +190,10 @@ func (e *Refused) Unwrap() []error {
 		all = append(all, ErrBusy)
 	case ReasonNotRoot, ReasonNotHost:
 		all = append(all, ErrNotRoot)
+	case ReasonRoot:
+		if e.Detail != 0 {
+			all = append(all, syscall.Errno(e.Detail))
+		}
 	}
 	if e.Errno != 0 {
 		all = append(all, e.Errno)

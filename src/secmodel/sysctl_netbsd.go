@@ -49,7 +49,8 @@ func (t *sysctlTree) sysctl(name string, old, new []byte) (int, error) {
 		return 0, fmt.Errorf("the kernel model has no node %q; install kernel and program from one release", name)
 	}
 	length, err := sysctl(append(t.mib[:len(t.mib):len(t.mib)], n.Num), old, new)
-	if err == unix.ENOENT {
+	// An answer begins with its version; without one the node is gone.
+	if err == unix.ENOENT && (len(old) < 4 || native.Uint32(old) == 0) {
 		err = fmt.Errorf("%w: it was unloaded", ErrNoModel)
 	}
 	return length, err

@@ -1,0 +1,175 @@
+// Package cli runs jailctl as a person types it, against a kernel model.
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"jails/tests/host"
+)
+
+func TestMain(m *testing.M) { host.Main(m) }
+
+// Each script of testdata has a model of its own, a free PORT, and a directory
+// R with busybox in it, for jails' root.
+func TestScripts(t *testing.T) {
+	scripts, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(scripts) == 0 {
+		t.Fatal("no scripts", err)
+	}
+	for _, script := range scripts {
+		t.Run(strings.TrimSuffix(filepath.Base(script), ".txtar"), func(t *testing.T) {
+			h := host.New(t)
+			root := userland(t, h)
+			testscript.Run(t, testscript.Params{
+				Files: []string{script},
+				// To take what is printed for what is expected.
+				UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
+				Setup: func(env *testscript.Env) error {
+					env.Vars = append(env.Vars, "R="+root, "PORT="+strconv.Itoa(freePort(t)),
+						"JAILS_PREFIX="+h.Dir, "HOSTKERN_SOCKET="+filepath.Join(h.Dir, "hostkern.sock"),
+						"PATH="+h.Bin+":"+os.Getenv("PATH"))
+					return nil
+				},
+				Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "keys": keys, "listen": listen},
+			})
+		})
+	}
+}
+
+// status N COMMAND... runs a command that must exit with N.
+func status(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status N COMMAND [ARG]...")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	got := 0
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		got = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if fmt.Sprint(got) != args[0] {
+		ts.Fatalf("status %d, want %s", got, args[0])
+	}
+}
+
+// listen PORT makes this process, on the host, listen until the script's end.
+func listen(ts *testscript.TestScript, _ bool, args []string) {
+	l, err := net.Listen("tcp", "127.0.0.1:"+args[0])
+	ts.Check(err)
+	ts.Defer(func() { l.Close() })
+}
+
+// keys FILE prints the shape of a JSON file: every key's path, and the kind of
+// its values, sorted. It is the contract of --json.
+func keys(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: keys FILE")
+	}
+	var v any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &v))
+	seen := map[string]bool{}
+	var walk func(path string, v any)
+	walk = func(path string, v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			if len(v) == 0 {
+				seen[path+" {}"] = true
+			}
+			for k, e := range v {
+				walk(path+"."+k, e)
+			}
+		case []any:
+			seen[path+" []"] = true
+			for _, e := range v {
+				walk(path+"[]", e)
+			}
+		case float64:
+			seen[path+" number"] = true
+		default:
+			seen[fmt.Sprintf("%s %T", path, v)] = true
+		}
+	}
+	walk("", v)
+	all := make([]string, 0, len(seen))
+	for k := range seen {
+		all = append(all, strings.TrimSpace(k)+"\n")
+	}
+	slices.Sort(all)
+	_, err := ts.Stdout().Write([]byte(strings.Join(all, "")))
+	ts.Check(err)
+}
+
+// userland makes a root directory with busybox in it.
+func userland(t *testing.T, h *host.Host) string {
+	t.Helper()
+	busybox, err := exec.LookPath("busybox")
+	if err != nil {
+		t.Skip("no busybox; install the package busybox-static")
+	}
+	root := filepath.Join(h.Dir, "userland")
+	for _, dir := range []string{"bin", "etc", "tmp", "home/bob"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	binary, err := os.ReadFile(busybox)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{
+		"bin/busybox": binary,
+		"bin/script":  []byte("#!/bin/sh\necho script \"$@\"\n"),
+		"bin/bad":     []byte("neither a program nor a script\n"),
+		"etc/passwd":  []byte("root:x:0:0:root:/:/bin/sh\nbob:x:1000:1000::/home/bob:/bin/sh\n"),
+		"etc/group":   []byte("wheel:x:0:root\nbob:x:1000:\nstaff:x:20:bob,root\n"),
+	} {
+		if err := os.WriteFile(filepath.Join(root, name), data, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"sh", "id", "env", "cat", "sleep", "true", "kill", "pwd", "tty", "stty", "nc", "ls", "echo", "yes", "head"} {
+		if err := os.Symlink("busybox", filepath.Join(root, "bin", name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// Without a model, and for a user who is not root, each verb says what to do.
+func TestNoModel(t *testing.T) {
+	h := host.New(t)
+	for _, verb := range []string{"list", "ps", "ports", "stats", "policy", "show x", "kill x", "destroy x", "exec x y", "set -p 1 x", "create -n x /tmp"} {
+		cmd := h.Command(t.Context(), "jailctl", strings.Fields(verb)...)
+		cmd.Env = append(slices.Clone(h.Env), "HOSTKERN_SOCKET="+filepath.Join(h.Dir, "none"))
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		err := cmd.Run()
+		if cmd.ProcessState.ExitCode() != 69 || !strings.Contains(stderr.String(), "no kernel model is loaded") {
+			t.Errorf("jailctl %s: %v: %s", verb, err, stderr.String())
+		}
+	}
+}

@@ -1,0 +1,155 @@
+package cli
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"jails/src/terminal"
+	"jails/tests/host"
+)
+
+// onTerminal runs jailctl exec on a terminal, as an interactive shell does:
+// the leader of a session whose terminal it is. When prompt has appeared it
+// types input; it returns all that appeared, and the exit status.
+func onTerminal(t *testing.T, h *host.Host, prompt, input string, args ...string) (string, int) {
+	t.Helper()
+	master, slave, err := terminal.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer master.Close()
+	cmd := h.Command(t.Context(), "jailctl", append([]string{"exec"}, args...)...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
+	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true, Setctty: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	slave.Close()
+	said := make(chan string)
+	go func() {
+		var all []byte
+		b := make([]byte, 4096)
+		for {
+			n, err := master.Read(b)
+			all = append(all, b[:n]...)
+			if input != "" && bytes.Contains(all, []byte(prompt)) {
+				_, _ = master.WriteString(input)
+				input = ""
+			}
+			if err != nil { // EIO when nobody has the other end
+				said <- string(all)
+				return
+			}
+		}
+	}()
+	timer := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
+	_ = cmd.Wait()
+	if !timer.Stop() {
+		t.Error("no end")
+	}
+	return strings.ReplaceAll(<-said, "\r\n", "\n"), cmd.ProcessState.ExitCode()
+}
+
+func TestTerminal(t *testing.T) {
+	h := host.New(t)
+	h.Run(t, "jailctl", "create", "-n", "web", "-l", "medium", userland(t, h))
+	defer h.Run(t, "jailctl", "destroy", "-k", "web")
+
+	// The caller's terminal stays outside.
+	out, code := onTerminal(t, h, "", "", "web", "sh", "-c", "for fd in 0 1 2; do [ -t $fd ] && echo $fd is one; done; echo done; exit 3")
+	if code != 3 || strings.Contains(out, "is one") || !strings.Contains(out, "done") {
+		t.Errorf("without -t: status %d: %q", code, out)
+	}
+	// What is typed arrives, and its end too.
+	if out, code := onTerminal(t, h, "ready", "hello\n\x04", "web", "sh", "-c", "echo ready; cat"); code != 0 || strings.Count(out, "hello") != 2 {
+		t.Errorf("cat: status %d: %q", code, out)
+	}
+	// ^C goes on to the command.
+	out, code = onTerminal(t, h, "ready", "\x03", "web", "sh", "-c", "echo ready; sleep 1000")
+	if code != 128+int(unix.SIGINT) {
+		t.Errorf("killed by INT: status %d: %q", code, out)
+	}
+	// With -t it has a terminal, of its own, that controls it.
+	out, code = onTerminal(t, h, "", "", "-t", "web", "sh", "-c", "for fd in 0 1 2; do [ -t $fd ] && echo $fd is one; done; stty -a | head -n 1; exit 4")
+	if code != 4 || strings.Count(out, "is one") != 3 || !strings.Contains(out, "speed") {
+		t.Errorf("with -t: status %d: %q", code, out)
+	}
+	// Typed ^C there is that terminal's to make a signal of.
+	if out, code := onTerminal(t, h, "ready", "\x03", "-t", "web", "sh", "-c", "echo ready; sleep 1000"); code != 128+int(unix.SIGINT) {
+		t.Errorf("^C with -t: status %d: %q", code, out)
+	}
+}
+
+// The size of the caller's terminal is the new one's.
+func TestTerminalSize(t *testing.T) {
+	h := host.New(t)
+	h.Run(t, "jailctl", "create", "-n", "web", "-l", "medium", userland(t, h))
+	defer h.Run(t, "jailctl", "destroy", "-k", "web")
+	master, slave, err := terminal.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer master.Close()
+	if err := unix.IoctlSetWinsize(int(slave.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 31, Col: 97}); err != nil {
+		t.Fatal(err)
+	}
+	cmd := h.Command(t.Context(), "jailctl", "exec", "-t", "web", "stty", "size")
+	cmd.Stdin = slave
+	out, err := cmd.Output()
+	slave.Close()
+	if err != nil || strings.TrimSpace(string(out)) != "31 97" {
+		t.Errorf("%q, %v", out, err)
+	}
+}
+
+// A program that leaves a child with its output open does not hold up exec,
+// and what it wrote is not lost.
+func TestLeftOpen(t *testing.T) {
+	h := host.New(t)
+	h.Run(t, "jailctl", "create", "-n", "web", "-l", "medium", userland(t, h))
+	defer h.Run(t, "jailctl", "destroy", "-k", "web")
+	start := time.Now()
+	out, code := onTerminal(t, h, "", "", "web", "sh", "-c", "sleep 1000 <&- & yes | head -c 50000; echo; echo end")
+	if code != 0 || strings.Count(out, "y\n") < 25000 || !strings.Contains(out, "end") {
+		t.Errorf("status %d, %d bytes: %.100q", code, len(out), out)
+	}
+	if d := time.Since(start); d > 5*time.Second {
+		t.Errorf("it took %s", d)
+	}
+}
+
+// Nothing of the caller's goes along: no descriptor, not even a directory's,
+// no environment, no group.
+func TestClean(t *testing.T) {
+	h := host.New(t)
+	h.Run(t, "jailctl", "create", "-n", "web", "-l", "medium", userland(t, h))
+	defer h.Run(t, "jailctl", "destroy", "-k", "web")
+	dir, err := os.Open("/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	cmd := h.Command(t.Context(), "jailctl", "exec", "web", "sh", "-c", "env; for fd in 3 4 5 6 7 8 9; do (: <&$fd) 2>&- && echo $fd is open; done; true")
+	cmd.ExtraFiles = []*os.File{dir, os.Stdin}
+	cmd.Env = append(cmd.Env, "SECRET=1", "LD_PRELOAD=/x")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, bad := range []string{"SECRET", "LD_PRELOAD", "JAILS_PREFIX", "HOSTKERN_SOCKET", "is open"} {
+		if strings.Contains(string(out), bad) {
+			t.Errorf("%s came along:\n%s", bad, out)
+		}
+	}
+	// A directory as standard input is refused, and the command not run.
+	cmd = h.Command(t.Context(), "jailctl", "exec", "web", "sh", "-c", "echo ran")
+	cmd.Stdin = dir
+	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "descriptor 0 is a directory") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
