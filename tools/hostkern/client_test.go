@@ -77,7 +77,8 @@ func clientMain(args []string) int {
 	}
 	if err == nil && uid != "0" {
 		n, _ := strconv.Atoi(uid)
-		err = errors.Join(syscall.Setgroups(nil), syscall.Setresgid(n, n, n), syscall.Setresuid(n, n, n))
+		err = errors.Join(syscall.Setgroups(nil), syscall.Setresgid(n, n, n), syscall.Setresuid(n, n, n),
+			unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0)) // as after execve(2)
 	}
 	say("ready", err)
 	if err != nil {

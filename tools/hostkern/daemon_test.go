@@ -282,6 +282,23 @@ func (a *actor) running() bool {
 	}
 }
 
+// needUsers skips where root is the only user that there is.
+func needUsers(t *testing.T) {
+	t.Helper()
+	b, err := os.ReadFile("/proc/self/uid_map")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range bytes.Lines(b) {
+		f := strings.Fields(string(line))
+		first, _ := strconv.Atoi(f[0])
+		if n, _ := strconv.Atoi(f[2]); first <= 1000 && 1000 < first+n {
+			return
+		}
+	}
+	t.Skip("this user namespace has no other user than root; run as root on the machine itself")
+}
+
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {

@@ -7,6 +7,7 @@ package main
 
 import (
 	"errors"
+	"runtime"
 	"sync"
 	"unsafe"
 
@@ -210,7 +211,11 @@ func (c *call) read(addr uint64, n int) ([]byte, error) {
 	b := make([]byte, n)
 	local := []unix.Iovec{{Base: &b[0], Len: uint64(n)}}
 	remote := []unix.RemoteIovec{{Base: uintptr(addr), Len: n}}
-	got, err := unix.ProcessVMReadv(int(c.n.TID), local, remote, 0)
+	var got int
+	err := c.reach(func() (err error) {
+		got, err = unix.ProcessVMReadv(int(c.n.TID), local, remote, 0)
+		return err
+	})
 	if err != nil {
 		if err == unix.EPERM {
 			return nil, err
@@ -233,7 +238,11 @@ func (c *call) write(addr uint64, b []byte) error {
 	}
 	local := []unix.Iovec{{Base: &b[0], Len: uint64(len(b))}}
 	remote := []unix.RemoteIovec{{Base: uintptr(addr), Len: len(b)}}
-	got, err := unix.ProcessVMWritev(int(c.n.TID), local, remote, 0)
+	var got int
+	err := c.reach(func() (err error) {
+		got, err = unix.ProcessVMWritev(int(c.n.TID), local, remote, 0)
+		return err
+	})
 	if err != nil || got != len(b) {
 		return unix.EFAULT
 	}
@@ -245,11 +254,43 @@ func (c *call) getfd(fd int) (int, error) {
 	if c.p.pidfd == -1 {
 		return -1, unix.EBADF
 	}
-	n, err := unix.PidfdGetfd(c.p.pidfd, fd, 0)
+	n := -1
+	err := c.reach(func() (err error) {
+		n, err = unix.PidfdGetfd(c.p.pidfd, fd, 0)
+		return err
+	})
 	if err != nil {
 		return -1, err
 	}
 	return n, nil
+}
+
+// reach does something to the caller for which Linux wants CAP_SYS_PTRACE,
+// or the same user: without the one it is done as the other.
+func (c *call) reach(f func() error) error {
+	err := f()
+	uid, gid := c.st.IDs.UID[0], c.st.IDs.GID[0]
+	if err != unix.EPERM && err != unix.EACCES || uid == uint32(unix.Getuid()) {
+		return err
+	}
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // for good: the thread ends as that user
+		done <- func() error {
+			for _, s := range [][4]uintptr{
+				{unix.SYS_SETGROUPS, 0, 0, 0},
+				{unix.SYS_SETRESGID, uintptr(gid), uintptr(gid), uintptr(gid)},
+				{unix.SYS_SETRESUID, uintptr(uid), uintptr(uid), uintptr(uid)},
+			} {
+				// Of this thread only, other than unix.Setresuid.
+				if _, _, e := unix.RawSyscall(s[0], s[1], s[2], s[3]); e != 0 {
+					return err
+				}
+			}
+			return f()
+		}()
+	}()
+	return <-done
 }
 
 // target finds the process that a thread's or process's id means.

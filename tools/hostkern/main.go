@@ -238,7 +238,7 @@ func (h *host) sayLimits(without bool) {
 		name string
 		what string
 	}{
-		{unix.CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "processes of other users than root can't be served: their binds fail"},
+		{unix.CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "who has changed its user and not executed a program since can't be served: its binds fail"},
 		{unix.CAP_SYS_CHROOT, "CAP_SYS_CHROOT", "nothing can enter a jail, and unix sockets can't be bound"},
 		{unix.CAP_KILL, "CAP_KILL", "a jail's kill reaches processes of root only"},
 		{unix.CAP_SETUID, "CAP_SETUID", "users other than root can't bind unix sockets"},

@@ -19,12 +19,20 @@ func (c *call) bindUnix(s *sock, addr []byte) error {
 	if len(addr) <= 2 || addr[2] == 0 {
 		return s.bind(addr) // none, or an abstract name
 	}
-	root, err := unix.Open(procPath(int(c.n.TID), "root"), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	const how = unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC
+	root, cwd := -1, -1
+	err := c.reach(func() (err error) {
+		root, err = unix.Open(procPath(int(c.n.TID), "root"), how, 0)
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	defer unix.Close(root)
-	cwd, err := unix.Open(procPath(int(c.n.TID), "cwd"), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	err = c.reach(func() (err error) {
+		cwd, err = unix.Open(procPath(int(c.n.TID), "cwd"), how, 0)
+		return err
+	})
 	if err != nil {
 		return err
 	}
