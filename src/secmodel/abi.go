@@ -145,9 +145,7 @@ func (c *coder) text(v *string, n int) {
 		clear(b[copy(b[:n-1], *v):])
 		return
 	}
-	if end := bytes.IndexByte(b, 0); end >= 0 {
-		b = b[:end]
-	}
+	b, _, _ = bytes.Cut(b[:n-1], []byte{0})
 	*v = string(b)
 }
 
