@@ -231,10 +231,12 @@ func (l *Loop) Run() error {
 		}
 		l.batch = nil
 	}
+	l.stopped = false
 	return nil
 }
 
-// Stop makes Run return once the callback that calls it has.
+// Stop makes Run return once the callback that calls it has; Run may be
+// called again.
 func (l *Loop) Stop() { l.stopped = true }
 
 // Close gives back what the loop holds; watched descriptors stay open.

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Filter says which lines to read; its zero value is all of them.
@@ -87,6 +89,7 @@ type reader struct {
 	lines *bufio.Reader
 	part  []byte // of a line that is not complete
 	next  []int  // the numbers of old files that come after file
+	seen  int    // no number up to this one comes again
 	last  bool   // file is, or was, current
 }
 
@@ -96,7 +99,8 @@ func open(dir string) (*reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{dir: dir, next: numbers, lines: bufio.NewReaderSize(nil, 64<<10)}
+	r := &reader{dir: dir, lines: bufio.NewReaderSize(nil, 64<<10)}
+	r.after(numbers)
 	if err := r.advance(); err != nil {
 		return nil, err
 	}
@@ -123,27 +127,55 @@ func (r *reader) use(f *os.File, last bool) {
 	r.part = nil
 }
 
+// after takes those of the numbers, ascending, that are still to come, and
+// says whether there are any. A directory that changes while it is listed may
+// leave some out, so the numbers between are taken too; what is not there is
+// passed over when it comes to be opened.
+func (r *reader) after(numbers []int) bool {
+	for _, n := range numbers {
+		if r.seen == 0 || n-r.seen > 1<<16 {
+			r.seen = n - 1
+		}
+		for r.seen < n {
+			r.seen++
+			r.next = append(r.next, r.seen)
+		}
+	}
+	return len(r.next) > 0
+}
+
 // advance opens the next old file, or current when there is none.
 func (r *reader) advance() error {
-	for len(r.next) > 0 {
-		n := r.next[0]
-		r.next = r.next[1:]
-		f, err := os.Open(oldPath(r.dir, n))
-		if errors.Is(err, fs.ErrNotExist) { // rotated away meanwhile
-			continue
+	for {
+		for len(r.next) > 0 {
+			n := r.next[0]
+			r.next = r.next[1:]
+			f, err := os.Open(oldPath(r.dir, n))
+			if errors.Is(err, fs.ErrNotExist) { // removed meanwhile
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			r.use(f, false)
+			return nil
 		}
+		f, err := os.Open(filepath.Join(r.dir, currentName))
 		if err != nil {
 			return err
 		}
-		r.use(f, false)
-		return nil
+		// What became old before this current was opened comes first.
+		numbers, err := oldFiles(r.dir)
+		if err != nil {
+			f.Close()
+			return err
+		}
+		if !r.after(numbers) {
+			r.use(f, true)
+			return nil
+		}
+		f.Close()
 	}
-	f, err := os.Open(filepath.Join(r.dir, currentName))
-	if err != nil {
-		return err
-	}
-	r.use(f, true)
-	return nil
 }
 
 func oldPath(dir string, n int) string {
@@ -167,17 +199,33 @@ func (r *reader) rotated() (bool, error) {
 	if err != nil { // between the renaming and the new file
 		return false, nil
 	}
-	numbers, err := oldFiles(r.dir)
-	if err != nil {
-		return false, err
-	}
-	r.next = numbers
-	for i, n := range numbers {
-		if st, err := os.Stat(oldPath(r.dir, n)); err == nil && os.SameFile(mine, st) {
-			r.next = numbers[i+1:]
+	for {
+		numbers, err := oldFiles(r.dir)
+		if err != nil {
+			return false, err
 		}
+		found := false
+		for _, n := range numbers {
+			if st, err := os.Stat(oldPath(r.dir, n)); err == nil && os.SameFile(mine, st) {
+				found = true
+				r.seen = max(r.seen, n)
+			}
+		}
+		if !found && links(r.file) > 0 {
+			continue // left out of the listing
+		}
+		r.after(numbers)
+		return true, nil
 	}
-	return true, nil
+}
+
+// links is how many names a file has left; none after an error.
+func links(f *os.File) int {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return 0
+	}
+	return int(st.Nlink)
 }
 
 // read gives all lines that there are.

@@ -40,7 +40,6 @@ type Writer struct {
 	streams map[int]*source // by descriptor
 	buf     []byte
 	out     []byte // lines for the file
-	outs    uint64 // how many
 	unsaid  uint64 // dropped, and not yet told of in the file
 	retry   *event.Timer
 	count   Counters
@@ -114,7 +113,6 @@ func (w *Writer) line(l *Line) {
 		w.syslog.Send(l)
 	}
 	w.out = l.Append(w.out)
-	w.outs++
 	if len(w.out) >= flushSize {
 		w.flush()
 	}
@@ -136,17 +134,12 @@ func (w *Writer) flush() {
 }
 
 func (w *Writer) try() bool {
-	if w.unsaid > 0 && !w.file.torn {
-		l := Line{Time: w.now(), Service: "supervisor", Stream: "err", Full: true,
-			Text: fmt.Appendf(nil, "%d lines were dropped, the log took none", w.unsaid)}
-		note := l.Append(nil)
-		w.out = append(note, w.out...)
-		w.outs++
-		w.unsaid = 0
+	err := w.tellDropped()
+	if err == nil {
+		var n int
+		n, err = w.file.Write(w.out)
+		w.out = append(w.out[:0], w.out[n:]...)
 	}
-	n, err := w.file.Write(w.out)
-	w.outs -= uint64(bytes.Count(w.out[:n], []byte{'\n'}))
-	w.out = append(w.out[:0], w.out[n:]...)
 	if err == nil {
 		w.count.Blocked = ""
 		if cap(w.out) > 2*flushSize {
@@ -163,7 +156,6 @@ func (w *Writer) try() bool {
 		}
 		lost := uint64(bytes.Count(w.out[keep:], []byte{'\n'}))
 		w.out = w.out[:keep]
-		w.outs -= lost
 		w.count.Dropped += lost
 		w.unsaid += lost
 	}
@@ -175,6 +167,23 @@ func (w *Writer) try() bool {
 		}
 	}
 	return false
+}
+
+// tellDropped writes how many lines were dropped, before those that come after
+// them. The note itself is no line of a service, and never counted.
+func (w *Writer) tellDropped() error {
+	if w.unsaid == 0 || w.file.torn {
+		return nil
+	}
+	l := Line{Time: w.now(), Service: "supervisor", Stream: "err", Full: true,
+		Text: fmt.Appendf(nil, "%d lines were dropped, the log took none", w.unsaid)}
+	note := l.Append(nil)
+	n, err := w.file.Write(note)
+	if n > 0 {
+		w.unsaid = 0
+		w.out = append(note[n:], w.out...)
+	}
+	return err
 }
 
 func blockedReason(dir string, err error) string {
