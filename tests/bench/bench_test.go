@@ -113,7 +113,7 @@ func create(b *testing.B, h *host.Host, n int) {
 	}
 	defer model.Close()
 	for i := range n {
-		if _, err := model.Create(fmt.Sprintf("jail%d", i), "/", secmodel.Config{Level: secmodel.High}); err != nil {
+		if _, err := model.Create(fmt.Sprintf("jail%d", i), h.Dir, secmodel.Config{Level: secmodel.High}); err != nil {
 			b.Fatal(err)
 		}
 	}
