@@ -113,8 +113,9 @@ var askedOptions = [][2]uint32{
 // makeFilter is what a process installs before it enters a jail. pid is
 // that process: its threads must be able to preempt each other between the
 // filter's installation and the hand-over of the listener, so SIGURG from
-// one thread of it to another is nobody's business.
-func makeFilter(pid int) program {
+// one thread of it to another is nobody's business. opens lets it ask when
+// a file is opened.
+func makeFilter(pid int, opens bool) program {
 	p := program{
 		load(offArch),
 		unless(opEqual, archAMD64, 1),
@@ -126,7 +127,15 @@ func makeFilter(pid int) program {
 	notify, allow := ret(retNotify), ret(retAllow)
 	refuse := func(e unix.Errno) unix.SockFilter { return ret(retErrno | uint32(e)) }
 
-	// The busy ones first.
+	// The busy ones first. A directory is no device, nor is a new file, and
+	// O_PATH opens neither.
+	if opens {
+		const never = unix.O_DIRECTORY | unix.O_PATH | unix.O_EXCL
+		p.on(unix.SYS_OPENAT, low(2), when(opSet, never, 1), allow, notify)
+		p.on(unix.SYS_OPEN, low(1), when(opSet, never, 1), allow, notify)
+		p.on(unix.SYS_CREAT)
+		p.on(unix.SYS_OPENAT2)
+	}
 	p.on(unix.SYS_SENDTO, // only with an address
 		low(4), when(opEqual, 0, 3), high(4), when(opEqual, 0, 1),
 		allow, notify)

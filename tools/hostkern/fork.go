@@ -6,6 +6,7 @@
 package main
 
 import (
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -26,19 +27,22 @@ func doFork(c *call) answer {
 	again := c.h.embryos[tid] != nil // a fork that a signal broke into
 	c.h.mu.RUnlock()
 	if !again {
-		var embryo_ *embryo
+		e := &embryo{l: c.l, tid: tid, tgid: c.p.pid}
+		if c.h.conn == nil {
+			e.before, _ = children(c.p.pid, tid)
+		}
 		err := c.ask(func(k kern.Proc) error {
 			if err := k.MayFork(); err != nil {
 				return err
 			}
-			embryo_ = &embryo{k: k.Embryo(), l: c.l, tid: tid, tgid: c.p.pid}
+			e.k = k.Embryo()
 			return nil
 		})
 		if err != nil {
 			return fail(err)
 		}
 		c.h.mu.Lock()
-		c.h.embryos[tid] = embryo_
+		c.h.embryos[tid] = e
 		c.h.mu.Unlock()
 	}
 	if err := c.proceed(); err != nil {
@@ -129,31 +133,41 @@ func (h *host) execed(pid int) {
 // findChildren looks for the forks of a process that have not been seen.
 func (h *host) findChildren(tgid int) {
 	h.mu.RLock()
-	var tids []int
-	for tid, e := range h.embryos {
+	var all []*embryo
+	for _, e := range h.embryos {
 		if e.tgid == tgid {
-			tids = append(tids, tid)
+			all = append(all, e)
 		}
 	}
 	h.mu.RUnlock()
-	for _, tid := range tids {
-		pids, err := children(tgid, tid)
+	for _, e := range all {
+		pids, err := children(tgid, e.tid)
 		if err != nil {
 			continue
 		}
 		for _, pid := range pids {
-			if h.awaited(tid) && !h.knows(pid) {
-				h.forked(tid, tgid, pid)
+			if !slices.Contains(e.before, pid) && !h.knows(pid) {
+				h.arrived(e, pid)
+				break
 			}
 		}
 	}
 }
 
-// awaited says whether a fork of a thread has not been seen.
-func (h *host) awaited(tid int) bool {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	return h.embryos[tid] != nil
+// arrived is forked for a fork that is known, if nobody else was first.
+func (h *host) arrived(e *embryo, child int) {
+	h.mu.Lock()
+	if h.embryos[e.tid] != e || h.procs[child] != nil {
+		h.mu.Unlock()
+		return
+	}
+	delete(h.embryos, e.tid)
+	e.k.Arrive(child)
+	p := &process{pid: child, k: e.k, l: e.l, pidfd: -1}
+	h.procs[child] = p
+	h.mu.Unlock()
+	h.follow(p)
+	h.deliver()
 }
 
 // knows says whether a process is known, or a zombie that was.

@@ -32,6 +32,7 @@ type host struct {
 	softnet sync.Mutex // one automatic choice of a port at a time
 	boot    int64
 	verbose bool
+	opens   bool // are asked about, for devices
 	saving  sync.Mutex
 	left    state // of an earlier hostkern, to be told the next
 
@@ -57,6 +58,7 @@ type embryo struct {
 	k         kern.Proc
 	l         *listener
 	tid, tgid int
+	before    []int // children that the thread had before, without a connector
 }
 
 func newHost() (*host, error) {

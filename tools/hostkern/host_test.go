@@ -332,6 +332,30 @@ func TestRefused(t *testing.T) {
 	high.want("EACCES", "nice 0 -5")
 }
 
+func TestDevices(t *testing.T) {
+	d := startDaemon(t)
+	id := d.jail("j", secmodel.Config{Level: secmodel.Low})
+	root := filepath.Join(d.dir, "j")
+	for name, dev := range map[string]uint64{"null": 1<<8 | 3, "zero": 1<<8 | 5, "mem": 1<<8 | 1, "port": 1<<8 | 4} {
+		if err := unix.Mknod(filepath.Join(root, name), unix.S_IFCHR|0o666, int(dev)); err != nil {
+			t.Skipf("no device nodes can be made here: %v", err)
+		}
+	}
+	if err := os.Symlink("/tmp/../mem", filepath.Join(root, "tmp", "link")); err != nil {
+		t.Fatal(err)
+	}
+	a := d.act(id, 0)
+	for path, want := range map[string]string{
+		"/null": "ok", "/zero": "ok", "null": "ok", "/mem": "EPERM", "mem": "EPERM", "/port": "EPERM",
+		"/tmp/link": "EPERM", "tmp/link": "EPERM", "/../../mem": "EPERM", "/marker": "ok", "/none": "ENOENT", "/tmp": "ok",
+	} {
+		a.want(want, "open %s", path)
+	}
+	if r := d.record(id); r.Denials["device"] != 6 {
+		t.Errorf("denials: %v", r.Denials)
+	}
+}
+
 // int80 is a program that asks for its pid as 32-bit programs do; it ends
 // with the error that it gets.
 var int80 = []byte{

@@ -24,7 +24,8 @@ import (
 	"jails/tools/hostkern/kern"
 )
 
-const usage = `usage: hostkern [-v] [-s SOCKET] [--ready-fd N] [--kill-leftovers] [--no-connector]
+const usage = `usage: hostkern [-v] [-s SOCKET] [--ready-fd N] [--kill-leftovers]
+                [--no-connector] [--no-opens]
 
 Runs the jail model of NetBSD on Linux, for development and CI. It is no
 security boundary.
@@ -35,6 +36,7 @@ security boundary.
   --ready-fd N      write a newline to descriptor N when ready
   --kill-leftovers  first kill what an earlier hostkern has left in jails
   --no-connector    do without Linux's process events
+  --no-opens        do not ask about devices when they are opened: faster
 `
 
 // Exit codes of sysexits(3).
@@ -64,6 +66,7 @@ func run(args []string, stderr io.Writer) int {
 	ready := f.Int("ready-fd", -1, "")
 	kill := f.Bool("kill-leftovers", false, "")
 	without := f.Bool("no-connector", false, "")
+	closed := f.Bool("no-opens", false, "")
 	if err := f.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			fmt.Print(usage)
@@ -79,7 +82,7 @@ func run(args []string, stderr io.Writer) int {
 	if *path == "" {
 		*path = "/run/hostkern/hostkern.sock"
 	}
-	err := daemon(*path, *ready, *verbose, *kill, *without)
+	err := daemon(*path, *ready, *verbose, *kill, *without, !*closed)
 	if err == nil {
 		return 0
 	}
@@ -91,7 +94,7 @@ func run(args []string, stderr io.Writer) int {
 	return exOSErr
 }
 
-func daemon(path string, ready int, verbose, kill, without bool) error {
+func daemon(path string, ready int, verbose, kill, without, opens bool) error {
 	if err := checkSeccomp(); err != nil {
 		return &exitError{exUnavailable, err}
 	}
@@ -121,7 +124,7 @@ func daemon(path string, ready int, verbose, kill, without bool) error {
 	if err != nil {
 		return err
 	}
-	h.verbose = verbose
+	h.verbose, h.opens = verbose, opens
 	h.say("for development and CI; this is no security boundary")
 	if kill {
 		n, err := killLeftovers(&old)
@@ -223,6 +226,9 @@ func (h *host) sayLimits(without bool) {
 		h.say("process events: %v (only root of the first namespaces has them); forks are followed by their calls and by /proc, and short-lived processes counted late", err)
 	} else {
 		h.conn = c
+	}
+	if !h.opens {
+		h.say("opening devices is not asked about (--no-opens)")
 	}
 	if _, ok := seccompFlags(); !ok {
 		h.say("this kernel can't wait killably for notifications (before Linux 5.19): a signal may repeat a call that hostkern does for its caller")

@@ -19,6 +19,8 @@ func init() {
 	questions = map[uintptr]func(*call) answer{
 		unix.SYS_FORK: doFork, unix.SYS_VFORK: doFork, unix.SYS_CLONE: doFork,
 		unix.SYS_EXIT_GROUP: doExit,
+		unix.SYS_OPEN:       doOpen(-1, 0, 1), unix.SYS_CREAT: doOpen(-1, 0, -1),
+		unix.SYS_OPENAT: doOpen(0, 1, 2), unix.SYS_OPENAT2: doOpenat2,
 
 		unix.SYS_SOCKET: doSocket, unix.SYS_BIND: doBind,
 		unix.SYS_CONNECT: doConnect, unix.SYS_LISTEN: doListen,

@@ -7,7 +7,11 @@ package main
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
+	"os"
+	"strconv"
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -179,10 +183,51 @@ func doPrlimit(c *call) answer {
 	return c.limit(t, tid, c.arg(1), c.n.Args[2], c.n.Args[3])
 }
 
+// readLimit reads a limit of a process, whosever it is.
+func readLimit(pid, which int) (unix.Rlimit, error) {
+	var r unix.Rlimit
+	err := unix.Prlimit(pid, which, nil, &r)
+	if err != unix.EPERM {
+		return r, err
+	}
+	// Without CAP_SYS_RESOURCE; but the file is for all to read.
+	b, err := os.ReadFile(procPath(pid, "limits"))
+	if err != nil {
+		return r, err
+	}
+	return parseLimit(string(b), which)
+}
+
+// parseLimit finds a limit in /proc/PID/limits: a header, then a line for
+// each, in order; the name is 26 characters wide, the numbers are 21.
+func parseLimit(text string, which int) (unix.Rlimit, error) {
+	var r unix.Rlimit
+	lines := strings.Split(text, "\n")
+	if which < 0 || which+1 >= len(lines) || len(lines[which+1]) < 26 {
+		return r, unix.EINVAL
+	}
+	f := strings.Fields(lines[which+1][26:])
+	if len(f) < 2 {
+		return r, unix.EINVAL
+	}
+	for i, to := range []*uint64{&r.Cur, &r.Max} {
+		if f[i] == "unlimited" {
+			*to = unix.RLIM_INFINITY
+			continue
+		}
+		n, err := strconv.ParseUint(f[i], 10, 64)
+		if err != nil {
+			return r, fmt.Errorf("limit %d: %w", which, err)
+		}
+		*to = n
+	}
+	return r, nil
+}
+
 // limit asks about a limit, and sets it on a copy.
 func (c *call) limit(t *process, tid, which int, newAddr, oldAddr uint64) answer {
-	var old unix.Rlimit
-	if err := unix.Prlimit(t.pid, which, nil, &old); err != nil {
+	old, err := readLimit(t.pid, which)
+	if err != nil {
 		return fail(err)
 	}
 	nb := netbsdLimit(which)
@@ -210,7 +255,13 @@ func (c *call) limit(t *process, tid, which int, newAddr, oldAddr uint64) answer
 		}); err != nil {
 			return fail(err)
 		}
-		if err := unix.Prlimit(t.pid, which, &set, nil); err != nil {
+		err = unix.Prlimit(t.pid, which, &set, nil)
+		if err == unix.EPERM {
+			// Without CAP_SYS_RESOURCE; so has the caller none, and what
+			// it may do is Linux's to say.
+			return answer{cont: true}
+		}
+		if err != nil {
 			return fail(err)
 		}
 	}

@@ -251,7 +251,7 @@ func (c *client) call(name string, q *request) reply {
 // hello gives the filter, and how to install it.
 func (c *client) hello() reply {
 	flags, _ := seccompFlags()
-	p := makeFilter(c.p.pid)
+	p := makeFilter(c.p.pid, c.h.opens)
 	b := binary.NativeEndian.AppendUint64(nil, flags)
 	for _, i := range p {
 		b = binary.NativeEndian.AppendUint16(b, i.Code)
