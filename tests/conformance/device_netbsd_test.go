@@ -1,0 +1,109 @@
+package conformance
+
+import (
+	"fmt"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// devices are nodes in every root, like the host's, and whether a jail may
+// open them.
+var devices = []device{
+	{"null", true}, {"zero", true}, {"full", true}, {"random", true}, {"urandom", true}, {"tty", true}, {"ptmx", true},
+	{"mem", false}, {"kmem", false}, {"klog", false}, {"ksyms", false}, {"bpf", false}, {"console", false}, {"constty", false},
+	{"ld0a", false}, {"rld0a", false}, {"ld0d", false}, {"rld0d", false},
+}
+
+const (
+	tiocSti     = 0x80017472
+	rndGetCount = 0x40045265 // RNDGETENTCNT
+	rndControl  = 0x801c5268
+	rndAddData  = 0x82085269
+
+	tiocPtmget = 0x48087446
+)
+
+func init() {
+	for _, d := range devices {
+		path := "/dev/" + d.name
+		register(attempt{name: "open read " + d.name, rules: []string{"device rawio.spec.read"}, listed: d.listed, do: func(int) error {
+			return openFile(path, unix.O_RDONLY|unix.O_NONBLOCK)
+		}})
+		if d.name == "ksyms" || d.name == "klog" {
+			continue // read only
+		}
+		register(attempt{name: "open write " + d.name, rules: []string{"device rawio.spec.write"}, listed: d.listed, do: func(int) error {
+			return openFile(path, unix.O_WRONLY|unix.O_NONBLOCK)
+		}})
+		register(attempt{name: "open rw " + d.name, rules: []string{"device rawio.spec.rw"}, listed: d.listed, do: func(int) error {
+			return openFile(path, unix.O_RDWR|unix.O_NONBLOCK)
+		}})
+	}
+	register(
+		attempt{name: "RNDADDDATA", rules: []string{"device rnd.adddata"}, quiet: []string{"device rnd.estimate"}, do: func(int) error {
+			return withFile("/dev/random", func(fd int) error {
+				var data [520]byte // struct rnddata_t: length, bits, bytes
+				data[0] = 4
+				return ioctl(fd, rndAddData, unsafe.Pointer(&data))
+			})
+		}},
+		attempt{name: "RNDCTL", rules: []string{"device rnd.setpriv"}, do: func(int) error {
+			return withFile("/dev/random", func(fd int) error {
+				var control [28]byte // of a source without a name
+				return ioctl(fd, rndControl, unsafe.Pointer(&control))
+			})
+		}},
+		attempt{name: "TIOCSTI", rules: []string{"device tty.sti"}, do: func(int) error {
+			return withTerminal(func(slave int, _ string) error {
+				x := byte('x')
+				return ioctl(slave, tiocSti, unsafe.Pointer(&x))
+			})
+		}},
+		attempt{name: "open terminal again", rules: []string{"device tty.open"}, do: func(int) error {
+			return withTerminal(func(_ int, name string) error { return openFile(name, unix.O_RDWR|unix.O_NOCTTY) })
+		}},
+		attempt{name: "RNDGETENTCNT", rules: []string{"device rnd.getpriv"}, do: func(int) error {
+			return withFile("/dev/random", func(fd int) error {
+				var n uint32
+				return ioctl(fd, rndGetCount, unsafe.Pointer(&n))
+			})
+		}},
+	)
+}
+
+// withFile opens a file to read, and uses it.
+func withFile(path string, use func(int) error) error {
+	fd, err := unix.Open(path, unix.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	return use(fd)
+}
+
+// withTerminal makes a pseudo-terminal and uses its slave.
+func withTerminal(use func(slave int, name string) error) error {
+	master, slave, name, err := terminal()
+	if err != nil {
+		return err
+	}
+	defer unix.Close(master)
+	defer unix.Close(slave)
+	return use(slave, name)
+}
+
+func terminal() (master, slave int, name string, err error) {
+	err = withFile("/dev/ptmx", func(maker int) error {
+		var get struct { // struct ptmget
+			cfd, sfd int32
+			cn, sn   [1024]byte
+		}
+		if err := ioctl(maker, tiocPtmget, unsafe.Pointer(&get)); err != nil {
+			return fmt.Errorf("TIOCPTMGET: %v", err)
+		}
+		master, slave, name = int(get.cfd), int(get.sfd), unix.ByteSliceToString(get.sn[:])
+		return nil
+	})
+	return master, slave, name, err
+}

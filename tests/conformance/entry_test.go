@@ -1,0 +1,204 @@
+package conformance
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"jails/src/secmodel"
+)
+
+// refusedEntry is one reason for which a process may not enter.
+type refusedEntry struct {
+	name   string
+	part   part
+	reason secmodel.Reason
+}
+
+// entries are the refusals that a process can bring about by what it is and
+// holds; the system adds its own.
+var entries = []refusedEntry{
+	{"not a session leader", part{Follow: true}, secmodel.ReasonSession},
+	{"a directory", part{Before: []string{"open-directory"}}, secmodel.ReasonFDDirectory},
+	{"a raw socket", part{Before: []string{"open-raw"}}, secmodel.ReasonFDSocket},
+	{"memory", part{Before: []string{"open-memory"}}, secmodel.ReasonFDDevice},
+	{"an ordinary user", part{Before: []string{"become-user"}}, secmodel.ReasonNotRoot},
+}
+
+// harmless is what a process may bring along.
+var harmless = []string{"open-null", "open-file", "open-tcp", "open-local"}
+
+func TestEntryIsRefused(t *testing.T) {
+	need(t)
+	j := newJail(t, secmodel.Config{})
+	for _, c := range entries {
+		c.part.Jail = j.id
+		a, got, err := launch(c.part)
+		if a != nil {
+			a.end()
+		}
+		if got.Reason == 0 && got.errno() == unix.ENOENT {
+			tally.skip("entry with "+c.name, got.Error+": the host has none")
+			continue
+		}
+		check(t, err == nil && a == nil && got.Reason == int(c.reason), "%s: reason %d (%s) %v, want reason %d", c.name, got.Reason, got.Error, err, c.reason)
+	}
+	check(t, j.record(t).Entries == 0 && j.record(t).Processes == 0, "refused entries count: %+v", j.record(t))
+}
+
+func TestEntryWithHarmlessFiles(t *testing.T) {
+	need(t)
+	j := newJail(t, secmodel.Config{})
+	for _, what := range harmless {
+		a, got, err := launch(part{Before: []string{what}, Jail: j.id})
+		if check(t, err == nil && a != nil, "%s: %s %v", what, got.Error, err) {
+			a.end()
+		}
+	}
+}
+
+func TestEntryIsOneWay(t *testing.T) {
+	need(t)
+	here, there := newJail(t, secmodel.Config{}), newJail(t, secmodel.Config{})
+	for _, uid := range uids {
+		a := start(t, part{Jail: here.id, UID: uid, Known: true})
+		for _, id := range []secmodel.ID{here.id, there.id, 0} {
+			got := a.do(t, "enter", id.String())
+			check(t, got.Error != "", "uid %d entered jail %d from inside jail %d", uid, id, here.id)
+		}
+	}
+	check(t, there.record(t).Entries == 0 && here.record(t).Entries == 2, "entries: %d and %d, want 2 and 0", here.record(t).Entries, there.record(t).Entries)
+}
+
+func TestNobodyElseCommands(t *testing.T) {
+	need(t)
+	j := newJail(t, secmodel.Config{Level: secmodel.High})
+	before := j.record(t)
+	for name, p := range map[string]part{
+		"jailed root": {Jail: j.id, Known: true}, "jailed user": {Jail: j.id, UID: user, Known: true}, "host user": {UID: user, Known: true},
+	} {
+		a := start(t, p)
+		for _, verb := range []string{"create", "set", "kill-jail", "destroy"} {
+			got := a.do(t, verb, j.id.String())
+			reason := secmodel.Reason(got.Reason)
+			check(t, got.errno() == unix.EPERM && (reason == secmodel.ReasonNotHost || reason == secmodel.ReasonNotRoot),
+				"%s: %s: %s, reason %d (%s), want EPERM", name, verb, got, got.Reason, got.Error)
+		}
+		a.end()
+	}
+	after := j.record(t)
+	check(t, after.State == secmodel.Active && after.Config.Level == before.Config.Level, "the jail was changed: %+v", after)
+}
+
+func TestEntryNeedsALivingJail(t *testing.T) {
+	need(t)
+	j := newJail(t, secmodel.Config{})
+	if err := model.Kill(j.id, int(unix.SIGKILL)); err != nil {
+		t.Fatal(err)
+	}
+	_, got, err := launch(part{Jail: j.id})
+	check(t, err == nil && got.Reason == int(secmodel.ReasonDying), "entering a dying jail: reason %d (%s) %v", got.Reason, got.Error, err)
+	if err := model.Destroy(j.id); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []secmodel.ID{j.id, 1 << 31} {
+		_, got, err = launch(part{Jail: id})
+		check(t, err == nil && got.Reason == int(secmodel.ReasonNoJail), "entering jail %d that is not: reason %d (%s) %v", id, got.Reason, got.Error, err)
+	}
+}
+
+func TestOneInit(t *testing.T) {
+	need(t)
+	j := newJail(t, secmodel.Config{})
+	first := start(t, part{Jail: j.id, Init: true})
+	check(t, j.record(t).Init == first.pid, "init is %d, want %d", j.record(t).Init, first.pid)
+	_, got, err := launch(part{Jail: j.id, Init: true})
+	check(t, err == nil && got.Reason == int(secmodel.ReasonHasInit), "a second init: reason %d (%s) %v", got.Reason, got.Error, err)
+	first.end()
+	eventually(t, "the jail's init is gone from its record", func() bool { return j.record(t).Init == 0 })
+	second := start(t, part{Jail: j.id, Init: true})
+	check(t, j.record(t).Init == second.pid, "init is %d, want %d", j.record(t).Init, second.pid)
+}
+
+// TestRootIsPinned: a jail's root is the directory that it was at creation,
+// wherever its name points to later.
+func TestRootIsPinned(t *testing.T) {
+	need(t)
+	j := newJail(t, secmodel.Config{})
+	if err := os.WriteFile(filepath.Join(j.root, "tmp/which"), []byte("pinned"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	moved := j.root + ".moved"
+	if err := os.Rename(j.root, moved); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := errors.Join(os.RemoveAll(j.root), os.Rename(moved, j.root)); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := os.MkdirAll(filepath.Join(j.root, "tmp"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(j.root, "tmp/which"), []byte("put in its place"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	a := j.actor(t, 0)
+	got := a.do(t, "read", "/tmp/which")
+	check(t, got.Value == "pinned", "the jail's /tmp/which says %q (%s), want pinned", got.Value, got.Error)
+	got = a.do(t, "same", "/", "/../../..")
+	check(t, got.Value == "true", "above / is something else: %s %s", got.Value, got.Error)
+	got = a.do(t, "read", filepath.Join(moved, "tmp/which"))
+	check(t, got.errno() == unix.ENOENT, "a host's path in the jail: %q %s", got.Value, got)
+}
+
+func TestTracedMayNotEnter(t *testing.T) {
+	need(t)
+	j := newJail(t, secmodel.Config{})
+	tracer, traced := start(t, part{}), start(t, part{})
+	got := tracer.do(t, "trace", strconv.Itoa(traced.pid))
+	if got.Error != "" {
+		t.Fatal(got.Error)
+	}
+	got = traced.do(t, "enter", j.id.String())
+	check(t, got.Reason == int(secmodel.ReasonTraced), "a traced process enters: reason %d (%s)", got.Reason, got.Error)
+	tracer.end()
+}
+
+func TestCreateIsRefused(t *testing.T) {
+	need(t)
+	j := newJail(t, secmodel.Config{})
+	file := filepath.Join(j.root, "tmp/file")
+	for _, c := range []struct {
+		name, root string
+		config     secmodel.Config
+		reason     secmodel.Reason
+	}{
+		{j.name, j.root, secmodel.Config{}, secmodel.ReasonExists},
+		{"root-is-not", filepath.Join(j.root, "nothing"), secmodel.Config{}, secmodel.ReasonRoot},
+		{"root-is-a-file", file, secmodel.Config{}, secmodel.ReasonRoot},
+		{"both-words", j.root, secmodel.Config{Allow: []string{"nice"}, Deny: []string{"nice"}}, secmodel.ReasonWord},
+	} {
+		id, err := model.Create(c.name, c.root, c.config)
+		refused, ok := errors.AsType[*secmodel.Refused](err)
+		check(t, ok && refused.Reason == c.reason, "create %s: %d %v, want reason %d", c.name, id, err, c.reason)
+		if err == nil {
+			if err := errors.Join(model.Kill(id, int(unix.SIGKILL)), model.Destroy(id)); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+func TestLimitsAreSetAtEntry(t *testing.T) {
+	need(t)
+	const files = 8 // RLIMIT_NOFILE in NetBSD's order
+	j := newJail(t, secmodel.Config{Limits: []secmodel.Limit{{Resource: files, Soft: 77, Hard: 99}}})
+	got := j.actor(t, 0).do(t, "limit")
+	check(t, got.Value == fmt.Sprint(77, 99), "files limit in the jail is %q %s, want 77 99", got.Value, got.Error)
+}

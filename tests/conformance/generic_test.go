@@ -1,0 +1,5 @@
+package conformance
+
+import "testing"
+
+func TestGeneric(t *testing.T) { testScope(t, "generic") }

@@ -1,0 +1,74 @@
+package conformance
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// startModel: the kernel has it, or not.
+func startModel() (stop func() error, err error) {
+	return func() error { return nil }, nil
+}
+
+// observe: the kernel asks the model of every process.
+func observe() error { return nil }
+
+func mknod(path string, mode uint32, dev uint64) error {
+	return unix.Mknod(path, mode, int(dev))
+}
+
+const msgQbytes = 40 // of msg_qbytes in a struct msqid_ds
+
+// furnish gives a root what attempts need that only the host can make: a
+// mounted file system, procfs, and pseudo-terminals.
+func furnish(t testing.TB, root string) {
+	t.Helper()
+	tmpfs := make([]byte, 40)
+	tmpfs[0], tmpfs[32], tmpfs[33] = 1, 0xff, 0x01 // version, mode 0777
+	if err := os.Mkdir(filepath.Join(root, "dev/pts"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range []struct {
+		kind, dir string
+		args      []byte
+	}{
+		{"tmpfs", "mnt", tmpfs},
+		{"procfs", "proc", []byte{1, 0, 0, 0, 0, 0, 0, 0}},
+		{"ptyfs", "dev/pts", []byte{2, 0, 0, 0, 4, 0, 0, 0, 0x92, 1, 0, 0, 0, 0, 0, 0}},
+	} {
+		dir := filepath.Join(root, m.dir)
+		if err := mountFS(m.kind, dir, m.args); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := unix.Unmount(dir, 0x00080000); err != nil { // MNT_FORCE
+				t.Errorf("unmount %s: %v", dir, err)
+			}
+		})
+	}
+	if err := os.Mkdir(filepath.Join(root, "mnt/directory"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func mountFS(kind, dir string, args []byte) error {
+	k, err := unix.BytePtrFromString(kind)
+	if err != nil {
+		return err
+	}
+	d, err := unix.BytePtrFromString(dir)
+	if err != nil {
+		return err
+	}
+	_, _, errno := unix.Syscall6(unix.SYS_MOUNT, uintptr(unsafe.Pointer(k)), uintptr(unsafe.Pointer(d)), 0,
+		uintptr(unsafe.Pointer(&args[0])), uintptr(len(args)), 0)
+	if errno != 0 {
+		return fmt.Errorf("mount %s on %s: %w", kind, dir, errno)
+	}
+	return nil
+}

@@ -1,0 +1,5 @@
+package conformance
+
+import "testing"
+
+func TestMachdep(t *testing.T) { testScope(t, "machdep") }

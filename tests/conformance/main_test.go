@@ -1,0 +1,172 @@
+// Package conformance tests a running kernel model: the real one on NetBSD,
+// hostkern's on Linux. Actors, on the host and in jails, as root and as
+// ordinary users, try what the policy table is about, and the table that the
+// kernel exports says what must happen.
+package conformance
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"jails/src/secmodel"
+)
+
+// self is this program's path.
+var self string
+
+// model is the suite's own connection, as root on the host.
+var model *secmodel.Client
+
+// work is the suite's directory: the jails' roots are in it.
+var work string
+
+// image is this program in work, to be linked into roots.
+var image string
+
+// unable is why nothing can be run here, with the remedy, or "".
+var unable string
+
+func TestMain(m *testing.M) {
+	if role, ok := os.LookupEnv(roleVariable); ok {
+		if play := roles[role]; play != nil {
+			play()
+			os.Exit(0)
+		}
+		os.Exit(2)
+	}
+	if begin, ok := os.LookupEnv(actorVariable); ok {
+		act(begin)
+	}
+	os.Exit(main(m))
+}
+
+func main(m *testing.M) (status int) {
+	undo, err := prepare()
+	defer func() {
+		if err := undo(); err != nil {
+			fmt.Fprintln(os.Stderr, "conformance: cleaning up:", err)
+			status = max(status, 1)
+		}
+	}()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "conformance:", err)
+		return 1
+	}
+	status = m.Run()
+	tally.print()
+	return status
+}
+
+// prepare connects to the model, started if need be, and makes the work
+// directory. It sets unable where the machine does not allow the suite.
+func prepare() (undo func() error, err error) {
+	undo = func() error { return nil }
+	if self, err = os.Executable(); err != nil {
+		return undo, err
+	}
+	if os.Geteuid() != 0 {
+		unable = "not root; run as root"
+		return undo, nil
+	}
+	if work, err = os.MkdirTemp("", "conformance"); err != nil {
+		return undo, err
+	}
+	undo = func() error { return os.RemoveAll(work) }
+	// Ordinary users' actors are this program too.
+	if err = os.Chmod(work, 0o755); err != nil {
+		return undo, err
+	}
+	image = filepath.Join(work, "conformance")
+	if err = copyFile(self, image); err != nil {
+		return undo, err
+	}
+	stop, err := startModel()
+	remove := undo
+	undo = func() error {
+		if model != nil {
+			model.Close()
+		}
+		if err := stop(); err != nil {
+			return err
+		}
+		return remove()
+	}
+	if err != nil {
+		return undo, err
+	}
+	if unable != "" {
+		return undo, nil
+	}
+	model, err = secmodel.Open()
+	return undo, err
+}
+
+func copyFile(from, to string) error {
+	b, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, b, 0o755)
+}
+
+// need skips a test where the suite can't run, by name and with the remedy.
+func need(t *testing.T) {
+	t.Helper()
+	if unable != "" {
+		tally.skip(t.Name(), unable)
+		t.Skip(unable)
+	}
+}
+
+// tally counts cases.
+var tally counts
+
+type counts struct {
+	mu          sync.Mutex
+	run, passed int
+	skipped     []string
+}
+
+// count says how a case went.
+func (c *counts) count(passed bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.run++
+	if passed {
+		c.passed++
+	}
+}
+
+func (c *counts) skip(name, why string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s := name + ": " + why; !slices.Contains(c.skipped, s) {
+		c.skipped = append(c.skipped, s)
+	}
+}
+
+func (c *counts) print() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	fmt.Printf("conformance: %d cases, %d passed, %d failed, %d skipped\n", c.run, c.passed, c.run-c.passed, len(c.skipped))
+	slices.Sort(c.skipped)
+	for _, s := range c.skipped {
+		fmt.Println("skipped", strings.ReplaceAll(s, "\n", "; "))
+	}
+}
+
+// check is one case of a test: it counts it, and fails the test if got is
+// false.
+func check(t testing.TB, got bool, format string, args ...any) bool {
+	t.Helper()
+	tally.count(got)
+	if !got {
+		t.Errorf(format, args...)
+	}
+	return got
+}

@@ -1,0 +1,5 @@
+package conformance
+
+import "testing"
+
+func TestNetwork(t *testing.T) { testScope(t, "network") }

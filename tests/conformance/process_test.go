@@ -1,0 +1,5 @@
+package conformance
+
+import "testing"
+
+func TestProcess(t *testing.T) { testScope(t, "process") }

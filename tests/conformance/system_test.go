@@ -1,0 +1,5 @@
+package conformance
+
+import "testing"
+
+func TestSystem(t *testing.T) { testScope(t, "system") }
