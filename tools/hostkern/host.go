@@ -8,6 +8,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -33,6 +34,7 @@ type host struct {
 	boot    int64
 	verbose bool
 	opens   bool // are asked about, for devices
+	reaped  int  // guarded by mu
 	saving  sync.Mutex
 	left    state // of an earlier hostkern, to be told the next
 
@@ -297,8 +299,13 @@ func (h *host) reap(p *process) {
 	}
 	p.k.Free()
 	if p.pidfd != -1 {
-		unix.Close(p.pidfd)
-		p.pidfd = -1
+		_ = unix.EpollCtl(h.ep, unix.EPOLL_CTL_DEL, p.pidfd, nil)
+		// A question may still be using it, so it is closed when nobody
+		// knows the process any more; of very many sooner.
+		runtime.SetFinalizer(p, func(p *process) { unix.Close(p.pidfd) })
+		if h.reaped++; h.reaped%1000 == 0 {
+			go runtime.GC()
+		}
 	}
 }
 

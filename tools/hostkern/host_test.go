@@ -14,7 +14,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -516,4 +518,76 @@ func TestObserver(t *testing.T) {
 	u.want("EPERM", "socket 2 3 1")
 	u.want("EPERM", "mount")
 	u.want("EPERM", "hostname")
+}
+
+// Many at once, while jails are listed, changed and killed.
+func TestStress(t *testing.T) {
+	modes(t, func(t *testing.T, d *daemonProcess) {
+		var ids []secmodel.ID
+		var actors []*actor
+		for i := range 3 {
+			id := d.jail("s"+strconv.Itoa(i), secmodel.Config{Level: secmodel.Medium})
+			ids = append(ids, id)
+			actors = append(actors, d.act(id, 0), d.act(id, 0))
+		}
+		var wg sync.WaitGroup
+		for i, a := range actors {
+			wg.Go(func() {
+				for range 5 {
+					a.want("ok", "forks 20")
+					a.want("ok", "orphan")
+					if got := a.do("auto bind tcp 0"); number(got) == 0 {
+						t.Errorf("auto bind: %s", got)
+					}
+					a.want("EPERM", "kill %d 0", actors[(i+2)%len(actors)].pid())
+					a.want("ok", "threads 5")
+				}
+			})
+		}
+		stop := make(chan struct{})
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			c, err := secmodel.Open()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.Close()
+			level := secmodel.Low
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if _, err := c.Jails(); err != nil {
+					t.Errorf("list: %v", err)
+				}
+				if _, err := c.Processes(); err != nil {
+					t.Errorf("processes: %v", err)
+				}
+				level = (level + 1) % 3
+				if err := c.Set(ids[0], secmodel.Change{Level: &level}); err != nil {
+					t.Errorf("set: %v", err)
+				}
+			}
+		}()
+		done := make(chan struct{})
+		go func() {
+			time.Sleep(time.Second)
+			close(stop)
+			wg.Wait()
+			close(done)
+		}()
+		<-done
+		for _, id := range ids {
+			// Two members, and the ten orphans; 2 x 5 x (20 + 2) forks.
+			eventually(t, "the orphans' parents are waited for", func() bool { return d.record(id).Processes == 12 })
+			if j := d.record(id); j.Forks != 220 || j.Exits != 210 {
+				t.Errorf("forks %d, exits %d, want 220 and 210", j.Forks, j.Exits)
+			}
+			d.end(id)
+		}
+	})
 }
