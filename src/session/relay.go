@@ -34,8 +34,9 @@ type relay struct {
 }
 
 type input struct {
-	to  *os.File
-	end []byte // what tells the end; nil: closing it does
+	to     *os.File
+	closes bool   // to tell the end
+	end    string // or this does, at the begin of a line
 }
 
 type output struct {
@@ -119,7 +120,7 @@ func (r *relay) pipes() error {
 			return err
 		}
 		if fd == 0 {
-			r.inputs = append(r.inputs, input{to: write})
+			r.inputs = append(r.inputs, input{to: write, closes: true})
 			err = r.give(fd, read)
 		} else {
 			r.outputs = append(r.outputs, &output{to: own, from: read, done: make(chan struct{})})
@@ -144,10 +145,10 @@ func (r *relay) terminal() error {
 	r.files[1], r.files[2] = r.files[0], r.files[0]
 	r.outputs = append(r.outputs, &output{to: os.Stdout, from: master, done: make(chan struct{})})
 	if !terminal.Is(0) {
-		r.inputs = append(r.inputs, input{to: master, end: []byte{4}}) // ^D
-		return nil
+		r.inputs = append(r.inputs, input{to: master, end: "\x04"}) // ^D
+		return terminal.NoEcho(int(r.files[0]))
 	}
-	r.inputs = append(r.inputs, input{to: master, end: []byte{}})
+	r.inputs = append(r.inputs, input{to: master})
 	if err := terminal.CopySize(master, 0); err != nil {
 		return err
 	}
@@ -161,22 +162,27 @@ func (r *relay) terminal() error {
 // reading when the child has ended.
 func (in input) feed() {
 	b := make([]byte, 32<<10)
+	last := byte('\n')
 	for {
 		n, err := os.Stdin.Read(b)
 		if n > 0 {
 			if _, err := in.to.Write(b[:n]); err != nil {
 				return // the child reads no more
 			}
+			last = b[n-1]
 		}
 		if err != nil {
 			break
 		}
 	}
-	if in.end == nil {
+	if in.closes {
 		in.to.Close()
 		return
 	}
-	_, _ = in.to.Write(in.end) // the child may be gone
+	if last != '\n' { // within a line it ends the line only
+		in.end += in.end
+	}
+	_, _ = in.to.WriteString(in.end) // the child may be gone
 }
 
 // copy passes on the child's output until its end.

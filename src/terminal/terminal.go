@@ -35,6 +35,16 @@ func Raw(fd int) (restore func() error, err error) {
 	return func() error { return unix.IoctlSetTermios(fd, setAttributes, old) }, nil
 }
 
+// NoEcho makes a terminal not show what it is typed.
+func NoEcho(fd int) error {
+	t, err := unix.IoctlGetTermios(fd, getAttributes)
+	if err != nil {
+		return os.NewSyscallError("reading the terminal's modes", err)
+	}
+	t.Lflag &^= unix.ECHO
+	return os.NewSyscallError("setting the terminal's modes", unix.IoctlSetTermios(fd, setAttributes, t))
+}
+
 // CopySize gives one end of a terminal the size of the terminal from.
 func CopySize(to *os.File, from int) error {
 	size, err := unix.IoctlGetWinsize(from, unix.TIOCGWINSZ)

@@ -85,6 +85,21 @@ func TestTerminal(t *testing.T) {
 	}
 }
 
+// Input that is no terminal's arrives whole on the new one, and ends.
+func TestTerminalInput(t *testing.T) {
+	h := host.New(t)
+	h.Run(t, "jailctl", "create", "-n", "web", "-l", "medium", userland(t, h))
+	defer h.Run(t, "jailctl", "destroy", "-k", "web")
+	for _, input := range []string{"", "a line\n", "a line\nand a part"} {
+		cmd := h.Command(t.Context(), "jailctl", "exec", "-t", "web", "cat")
+		cmd.Stdin = strings.NewReader(input)
+		out, err := cmd.Output()
+		if got := strings.ReplaceAll(string(out), "\r\n", "\n"); err != nil || got != input {
+			t.Errorf("%q: %q, %v", input, got, err)
+		}
+	}
+}
+
 // The size of the caller's terminal is the new one's.
 func TestTerminalSize(t *testing.T) {
 	h := host.New(t)
