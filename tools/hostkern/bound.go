@@ -96,7 +96,7 @@ func (h *host) tellBound() error {
 	h.mu.RLock()
 	var jailed []*process
 	for _, p := range h.procs {
-		if p.l != nil && p.l.jail != 0 {
+		if p.l.Load() != nil && p.l.Load().jail.Load() != 0 {
 			jailed = append(jailed, p)
 		}
 	}

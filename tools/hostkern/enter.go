@@ -20,7 +20,7 @@ import (
 // takeListener takes the caller's listener, of which it told the number,
 // and answers on it from now on, as for the host's.
 func (c *client) takeListener(q *request) error {
-	if c.p.l != nil {
+	if c.p.l.Load() != nil {
 		return unix.EBUSY
 	}
 	if c.p.pidfd == -1 {
@@ -38,13 +38,13 @@ func (c *client) takeListener(q *request) error {
 		unix.Close(fd)
 		return unix.EINVAL
 	}
-	l, err := c.h.addListener(fd, 0)
+	l, err := c.h.addListener(fd)
 	if err != nil {
 		unix.Close(fd)
 		return err
 	}
 	c.h.mu.Lock()
-	c.p.l = l
+	c.p.l.Store(l)
 	c.h.mu.Unlock()
 	return nil
 }
@@ -87,7 +87,7 @@ func (c *client) enter(q *request) reply {
 		return y
 	}
 	c.h.mu.Lock()
-	p.l.jail = cmd.ID
+	p.l.Load().jail.Store(cmd.ID)
 	y.fd = p.k.RootFD()
 	c.h.mu.Unlock()
 	c.entering = p

@@ -89,9 +89,9 @@ func (h *host) resolved(tid int) {
 func (h *host) forked(tid, tgid, child int) {
 	h.mu.Lock()
 	e, parent := h.embryos[tid], h.procs[tgid]
-	jailed := e != nil || (parent != nil && parent.l != nil)
+	jailed := e != nil || (parent != nil && parent.l.Load() != nil)
 	p := h.procs[child]
-	if p != nil && (p.dead() || (jailed && p.l == nil)) {
+	if p != nil && (p.dead() || (jailed && p.l.Load() == nil)) {
 		// The number's last holder, or taken for one of the host's.
 		h.mu.Unlock()
 		h.exited(p)
@@ -106,9 +106,9 @@ func (h *host) forked(tid, tgid, child int) {
 	case e != nil:
 		delete(h.embryos, tid)
 		e.k.Arrive(child)
-		p = &process{pid: child, k: e.k, l: e.l, pidfd: -1}
-	case parent != nil && parent.l != nil:
-		p = &process{pid: child, k: parent.k.Fork(child), l: parent.l, pidfd: -1}
+		p = newProcess(child, e.k, e.l)
+	case parent != nil && parent.l.Load() != nil:
+		p = newProcess(child, parent.k.Fork(child), parent.l.Load())
 	default:
 		h.mu.Unlock()
 		return
@@ -124,7 +124,7 @@ func (h *host) execed(pid int) {
 	h.mu.RLock()
 	p := h.procs[pid]
 	h.mu.RUnlock()
-	if p == nil || p.l == nil {
+	if p == nil || p.l.Load() == nil {
 		return
 	}
 	_ = h.ask(p, nil, func(k, _ kern.Proc) error { k.Exec(); return nil })
@@ -163,7 +163,7 @@ func (h *host) arrived(e *embryo, child int) {
 	}
 	delete(h.embryos, e.tid)
 	e.k.Arrive(child)
-	p := &process{pid: child, k: e.k, l: e.l, pidfd: -1}
+	p := newProcess(child, e.k, e.l)
 	h.procs[child] = p
 	h.mu.Unlock()
 	h.follow(p)
@@ -205,9 +205,9 @@ func (h *host) identify(l *listener, tid int) (*process, status, error) {
 		return nil, st, unix.ESRCH
 	}
 	p := h.lookup(st.TGID)
-	if p == nil || p.l != l {
+	if p == nil || p.l.Load() != l {
 		h.settle()
-		if p = h.lookup(st.TGID); p == nil || p.l != l {
+		if p = h.lookup(st.TGID); p == nil || p.l.Load() != l {
 			p, err = h.adopt(l, p, &st)
 			if err != nil {
 				return nil, st, err
@@ -223,7 +223,7 @@ func (h *host) identify(l *listener, tid int) (*process, status, error) {
 func (h *host) adopt(l *listener, known *process, st *status) (*process, error) {
 	if h.conn == nil {
 		h.findChildren(st.PPID)
-		if p := h.lookup(st.TGID); p != nil && p.l == l {
+		if p := h.lookup(st.TGID); p != nil && p.l.Load() == l {
 			return p, nil
 		}
 	}
@@ -233,7 +233,7 @@ func (h *host) adopt(l *listener, known *process, st *status) (*process, error) 
 	}
 	h.mu.Lock()
 	p := h.procs[st.TGID]
-	if p != nil && p.l == l { // seen meanwhile
+	if p != nil && p.l.Load() == l { // seen meanwhile
 		h.mu.Unlock()
 		return p, nil
 	}
@@ -246,13 +246,13 @@ func (h *host) adopt(l *listener, known *process, st *status) (*process, error) 
 	if e != nil {
 		delete(h.embryos, e.tid)
 		e.k.Arrive(st.TGID)
-		p = &process{pid: st.TGID, k: e.k, l: l, pidfd: -1}
+		p = newProcess(st.TGID, e.k, l)
 	} else {
 		parent := h.procs[st.PPID]
-		if parent == nil || parent.l != l {
+		if parent == nil || parent.l.Load() != l {
 			parent = nil
 			for _, x := range h.procs {
-				if x.l == l {
+				if x.l.Load() == l {
 					parent = x
 					break
 				}
@@ -260,12 +260,12 @@ func (h *host) adopt(l *listener, known *process, st *status) (*process, error) 
 		}
 		switch {
 		case parent != nil:
-			p = &process{pid: st.TGID, k: parent.k.Fork(st.TGID), l: l, pidfd: -1}
-		case l.jail == 0:
-			p = &process{pid: st.TGID, k: kern.NewHost(st.TGID, st.IDs), l: l, pidfd: -1}
+			p = newProcess(st.TGID, parent.k.Fork(st.TGID), l)
+		case l.jail.Load() == 0:
+			p = newProcess(st.TGID, kern.NewHost(st.TGID, st.IDs), l)
 		default:
 			h.mu.Unlock()
-			h.say("process %d asks on the listener of jail %d, of which nobody is known to live; refused", st.TGID, l.jail)
+			h.say("process %d asks on the listener of jail %d, of which nobody is known to live; refused", st.TGID, l.jail.Load())
 			return nil, unix.EPERM
 		}
 	}

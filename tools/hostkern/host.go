@@ -44,10 +44,10 @@ type host struct {
 // process is a Linux process and what the hosted kernel has for it.
 type process struct {
 	pid   int
-	start uint64 // ticks since boot, to tell a reused pid
+	start atomic.Uint64 // ticks since boot, to tell a reused pid
 	k     kern.Proc
-	pidfd int // -1 if there was none to be had
-	l     *listener
+	pidfd int                      // -1 if there was none to be had
+	l     atomic.Pointer[listener] // nil for who isn't asked about
 
 	mu       sync.Mutex // one question by it at a time
 	gone     bool       // guarded by host.mu: exited
@@ -61,6 +61,12 @@ type embryo struct {
 	l         *listener
 	tid, tgid int
 	before    []int // children that the thread had before, without a connector
+}
+
+func newProcess(pid int, k kern.Proc, l *listener) *process {
+	p := &process{pid: pid, k: k, pidfd: -1}
+	p.l.Store(l)
+	return p
 }
 
 func newHost() (*host, error) {
@@ -158,7 +164,7 @@ func (h *host) ensure(pid int) (*process, error) {
 		return nil, unix.ESRCH
 	}
 	if p := h.lookup(pid); p != nil {
-		if p.start == st.Start {
+		if p.start.Load() == st.Start {
 			return p, nil
 		}
 		h.exited(p) // the number is another's now
@@ -176,7 +182,8 @@ func (h *host) ensure(pid int) (*process, error) {
 	h.mu.Lock()
 	p := h.procs[pid]
 	if p == nil {
-		p = &process{pid: pid, start: st.Start, k: kern.NewHost(pid, s.IDs), pidfd: -1}
+		p = newProcess(pid, kern.NewHost(pid, s.IDs), nil)
+		p.start.Store(st.Start)
 		h.procs[pid] = p
 	}
 	h.mu.Unlock()
@@ -200,9 +207,9 @@ func (h *host) follow(p *process) {
 		return
 	}
 	p.pidfd = fd
-	if p.start == 0 {
+	if p.start.Load() == 0 {
 		if st, err := readStat(p.pid); err == nil {
-			p.start = st.Start
+			p.start.Store(st.Start)
 		}
 	}
 	h.mu.Unlock()
@@ -227,7 +234,7 @@ func (h *host) pidReady(pid int, events uint32) {
 func (p *process) dead() bool {
 	if p.pidfd == -1 {
 		st, err := readStat(p.pid)
-		return err != nil || (p.start != 0 && st.Start != p.start) ||
+		return err != nil || (p.start.Load() != 0 && st.Start != p.start.Load()) ||
 			(st.State == 'Z' && st.Threads <= 1)
 	}
 	fds := []unix.PollFd{{Fd: int32(p.pidfd), Events: unix.POLLIN}}
@@ -238,7 +245,7 @@ func (p *process) dead() bool {
 // remains says whether a process that has ended waits for its parent still.
 func (p *process) remains() bool {
 	st, err := readStat(p.pid)
-	return err == nil && (p.start == 0 || st.Start == p.start) &&
+	return err == nil && (p.start.Load() == 0 || st.Start == p.start.Load()) &&
 		(st.State == 'Z' || st.State == 'X')
 }
 
@@ -324,7 +331,7 @@ func (h *host) reapAll() {
 // measure tells the hosted kernel a process's gauges, if it is there still.
 func (h *host) measure(p *process) {
 	st, err := readStat(p.pid)
-	if err != nil || (p.start != 0 && st.Start != p.start) {
+	if err != nil || (p.start.Load() != 0 && st.Start != p.start.Load()) {
 		return
 	}
 	g := st.gauges(h.boot)
@@ -349,7 +356,7 @@ func (h *host) sync(gauges bool) {
 	h.mu.RLock()
 	var all []*process
 	for _, p := range h.procs {
-		if p.l != nil {
+		if p.l.Load() != nil {
 			all = append(all, p)
 		}
 	}

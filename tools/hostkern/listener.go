@@ -9,6 +9,7 @@ import (
 	"errors"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -20,7 +21,7 @@ import (
 // or observes, and all its descendants.
 type listener struct {
 	fd    int
-	jail  uint32 // 0 for who observes
+	jail  atomic.Uint32 // 0 for who observes
 	mu    sync.Mutex
 	busy  map[int]struct{} // sockets that are being connected
 	slots chan struct{}    // for calls that may take long
@@ -57,8 +58,8 @@ func pass(err error) answer {
 	return answer{cont: true}
 }
 
-func (h *host) addListener(fd int, jail uint32) (*listener, error) {
-	l := &listener{fd: fd, jail: jail, busy: map[int]struct{}{}, slots: make(chan struct{}, 32)}
+func (h *host) addListener(fd int) (*listener, error) {
+	l := &listener{fd: fd, busy: map[int]struct{}{}, slots: make(chan struct{}, 32)}
 	flags := uint64(syncWakeUp)
 	_, _, _ = unix.Syscall(unix.SYS_IOCTL, uintptr(fd), notifSetFlags, uintptr(flags)) // an optimization of 6.6
 	h.mu.Lock()
@@ -88,7 +89,7 @@ func (h *host) listenerReady(fd int, events uint32) func() {
 			return func() { h.handle(l, n) }
 		}
 		if !errors.Is(err, unix.ENOENT) {
-			h.say("listener of jail %d: %v", l.jail, err)
+			h.say("listener of jail %d: %v", l.jail.Load(), err)
 		}
 		return nil
 	}
@@ -113,7 +114,7 @@ func (h *host) listenerGone(l *listener) {
 	}
 	var all []*process
 	for _, p := range h.procs {
-		if p.l == l {
+		if p.l.Load() == l {
 			all = append(all, p)
 		}
 	}
@@ -128,7 +129,7 @@ func (h *host) listenerGone(l *listener) {
 			h.exited(p)
 		}
 	}
-	h.debug("jail %d: a listener has nobody left", l.jail)
+	h.debug("jail %d: a listener has nobody left", l.jail.Load())
 }
 
 func (h *host) handle(l *listener, n *notification) {
@@ -158,7 +159,7 @@ func (h *host) handle(l *listener, n *notification) {
 		if p != nil {
 			pid = p.pid
 		}
-		h.debug("jail %d pid %d: call %d %x: %+v", l.jail, pid, n.Nr, n.Args, a.err)
+		h.debug("jail %d pid %d: call %d %x: %+v", l.jail.Load(), pid, n.Nr, n.Args, a.err)
 	}
 	if a.then != nil {
 		a.then()

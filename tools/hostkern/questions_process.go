@@ -62,7 +62,7 @@ func doKill(c *call) answer {
 				continue
 			}
 		}
-		if n == hostkernPID && c.l.jail != 0 {
+		if n == hostkernPID && c.l.jail.Load() != 0 {
 			continue
 		}
 		t, err := c.target(n)

@@ -70,7 +70,7 @@ func doSocket(c *call) answer {
 	if err := c.ask(func(k kern.Proc) error { return k.SocketOpen(d, t, protocol) }); err != nil {
 		return fail(err)
 	}
-	if domain == unix.AF_NETLINK && c.l.jail != 0 {
+	if domain == unix.AF_NETLINK && c.l.jail.Load() != 0 {
 		return c.routeSocket(stype, protocol)
 	}
 	return answer{cont: true}

@@ -96,8 +96,8 @@ func (h *host) saveState() {
 	}
 	h.mu.RLock()
 	for _, p := range h.procs {
-		if p.l != nil && p.l.jail != 0 {
-			s.Procs = append(s.Procs, stateEntry{p.l.jail, p.pid, p.start})
+		if p.l.Load() != nil && p.l.Load().jail.Load() != 0 {
+			s.Procs = append(s.Procs, stateEntry{p.l.Load().jail.Load(), p.pid, p.start.Load()})
 		}
 	}
 	h.mu.RUnlock()
