@@ -60,7 +60,6 @@ type Loop struct {
 
 	children func(pid int, status unix.WaitStatus)
 	reap     func() (int, unix.WaitStatus, error)
-	signals  chan os.Signal
 	ended    chan struct{}
 	relay    sync.WaitGroup
 
