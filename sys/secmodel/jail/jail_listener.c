@@ -237,6 +237,20 @@ process_host(kauth_cred_t cred, kauth_action_t action, struct proc *p,
 }
 
 /*
+ * Whether a denial is nothing to report.  What is only not shown would make
+ * ps(1) look hostile; and execve(2) asks whether a limit may be exceeded
+ * though it is not, of each process that has changed ids.
+ */
+static bool
+process_uncounted(kauth_action_t action, u_int request)
+{
+
+	return action == KAUTH_PROCESS_CANSEE ||
+	    (action == KAUTH_PROCESS_RLIMIT &&
+	    request == KAUTH_REQ_PROCESS_RLIMIT_BYPASS);
+}
+
+/*
  * p may be another process, unlocked, or locked in any way, and is looked at
  * without its lock.
  */
@@ -276,8 +290,7 @@ process_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
 		break;
 	}
 	if (deny) {
-		/* What is only not shown would make ps(1) look hostile. */
-		if (action == KAUTH_PROCESS_CANSEE)
+		if (process_uncounted(action, request))
 			return KAUTH_RESULT_DENY;
 		return jail_deny(j, JAIL_SCOPE_PROCESS);
 	}
