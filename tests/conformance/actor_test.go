@@ -292,6 +292,9 @@ func launch(p part) (*actor, answer, error) {
 // start is launch for actors that must become what they should.
 func start(t testing.TB, p part) *actor {
 	t.Helper()
+	if p.UID != 0 {
+		needUser(t)
+	}
 	a, got, err := launch(p)
 	if err != nil {
 		t.Fatalf("actor %+v: %v", p, err)

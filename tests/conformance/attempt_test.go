@@ -24,8 +24,14 @@ func (a *attempt) impossible() string {
 	if a.disposable && os.Getenv(disposableVariable) == "" {
 		return "a broken model would let it end the machine; set " + disposableVariable + "=1 where that does not matter (make vm-test)"
 	}
+	if why := missing[a.device]; why != "" {
+		return why
+	}
 	return ""
 }
+
+// missing says why there is no node of a device.
+var missing = map[string]string{}
 
 // verbs are what an actor can be asked for.
 var verbs = map[string]func(args []string) (string, error){}

@@ -7,11 +7,29 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// devices are nodes in every root. Who may open which is Linux's own: hostkern
-// does not see open(2).
-var devices = []device{{"null", true}, {"zero", true}, {"full", true}, {"random", true}, {"urandom", true}}
+// devices are nodes in every root, like the host's, and whether a jail may
+// open them.
+var devices = []device{
+	{"null", true}, {"zero", true}, {"full", true}, {"random", true}, {"urandom", true}, {"tty", true},
+	{"mem", false}, {"kmsg", false}, {"console", false}, {"kvm", false}, {"loop-control", false}, {"fuse", false}, {"loop0", false},
+	{"vda", false}, {"sda", false},
+}
 
 func init() {
+	for _, d := range devices {
+		path := "/dev/" + d.name
+		register(
+			attempt{name: "open read " + d.name, rules: []string{"device rawio.spec.read"}, listed: d.listed, device: d.name, do: func(int) error {
+				return openFile(path, unix.O_RDONLY|unix.O_NONBLOCK)
+			}},
+			attempt{name: "open write " + d.name, rules: []string{"device rawio.spec.write"}, listed: d.listed, device: d.name, do: func(int) error {
+				return openFile(path, unix.O_WRONLY|unix.O_NONBLOCK)
+			}},
+			attempt{name: "open rw " + d.name, rules: []string{"device rawio.spec.rw"}, listed: d.listed, device: d.name, do: func(int) error {
+				return openFile(path, unix.O_RDWR|unix.O_NONBLOCK)
+			}},
+		)
+	}
 	// A file that takes no such request: the question comes first.
 	request := func(number uintptr) func(int) error {
 		return func(int) error {

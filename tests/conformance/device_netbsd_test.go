@@ -27,16 +27,16 @@ const (
 func init() {
 	for _, d := range devices {
 		path := "/dev/" + d.name
-		register(attempt{name: "open read " + d.name, rules: []string{"device rawio.spec.read"}, listed: d.listed, do: func(int) error {
+		register(attempt{name: "open read " + d.name, rules: []string{"device rawio.spec.read"}, listed: d.listed, device: d.name, do: func(int) error {
 			return openFile(path, unix.O_RDONLY|unix.O_NONBLOCK)
 		}})
 		if d.name == "ksyms" || d.name == "klog" {
 			continue // read only
 		}
-		register(attempt{name: "open write " + d.name, rules: []string{"device rawio.spec.write"}, listed: d.listed, do: func(int) error {
+		register(attempt{name: "open write " + d.name, rules: []string{"device rawio.spec.write"}, listed: d.listed, device: d.name, do: func(int) error {
 			return openFile(path, unix.O_WRONLY|unix.O_NONBLOCK)
 		}})
-		register(attempt{name: "open rw " + d.name, rules: []string{"device rawio.spec.rw"}, listed: d.listed, do: func(int) error {
+		register(attempt{name: "open rw " + d.name, rules: []string{"device rawio.spec.rw"}, listed: d.listed, device: d.name, do: func(int) error {
 			return openFile(path, unix.O_RDWR|unix.O_NONBLOCK)
 		}})
 	}

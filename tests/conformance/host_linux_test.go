@@ -1,19 +1,18 @@
 package conformance
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
+	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"jails/src/secmodel"
+	"jails/tests/host"
 )
 
 // startModel starts hostkern, built from this tree, unless one is named.
@@ -30,33 +29,12 @@ func startModel() (stop func() error, err error) {
 	if err := os.Setenv(secmodel.SocketVariable, socket); err != nil {
 		return none, err
 	}
-	ready, write, err := os.Pipe()
+	stop, why, err := host.StartModel(program, socket)
 	if err != nil {
 		return none, err
 	}
-	defer ready.Close()
-	cmd := exec.Command(program, "-s", socket, "--ready-fd", "3")
-	cmd.ExtraFiles = []*os.File{write}
-	var said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &said, &said
-	if err := cmd.Start(); err != nil {
-		return none, err
-	}
-	write.Close()
-	stop = func() error {
-		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-			return fmt.Errorf("hostkern is gone: %w: %v", err, cmd.Wait())
-		}
-		timer := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
-		err := cmd.Wait()
-		if !timer.Stop() || err != nil {
-			return fmt.Errorf("hostkern: %w\n%s", err, said.String())
-		}
-		return nil
-	}
-	if n, err := ready.Read(make([]byte, 1)); n != 1 {
-		unable = fmt.Sprintf("hostkern can't run here (%v): %s", err, bytes.TrimSpace(said.Bytes()))
-		_ = cmd.Wait()
+	if why != "" {
+		unable = "hostkern can't run here: " + why
 		return none, nil
 	}
 	// Ordinary users may speak to it; what it tells them is the model's.
@@ -75,6 +53,21 @@ func hostkern() (string, error) {
 		return "", fmt.Errorf("building hostkern: %w\n%s", err, said)
 	}
 	return path, nil
+}
+
+// mapped says whether there is such a user in this user namespace.
+func mapped(uid int) bool {
+	b, err := os.ReadFile("/proc/self/uid_map")
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(b)) {
+		var inside, outside, count int
+		if n, _ := fmt.Sscan(line, &inside, &outside, &count); n == 3 && inside <= uid && uid < inside+count {
+			return true
+		}
+	}
+	return false
 }
 
 // observe lets hostkern ask the model about a process of the host.

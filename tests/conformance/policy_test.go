@@ -3,6 +3,7 @@ package conformance
 import (
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +24,8 @@ type attempt struct {
 	do    func(target int) error
 	// targets: the attempt is at a process, given by its id.
 	targets bool
+	// device is the node that it takes.
+	device string
 	// listed: the device is on the list of those that jails may open.
 	listed bool
 	// denied are the errors that a denial can be, next to EPERM and EACCES.
@@ -46,7 +49,7 @@ const (
 	none  relation = ""
 	own   relation = "own jail" // or, for the host, the host
 	other relation = "other jail"
-	host  relation = "host"
+	hosts relation = "host"
 	dying relation = "dying jail"
 )
 
@@ -229,6 +232,17 @@ type theatre struct {
 // uids of those who try, by name.
 var uids = map[string]int{"root": 0, "user": user}
 
+// needUser skips a test of ordinary users where there is none but root.
+func needUser(t testing.TB) {
+	t.Helper()
+	if _, ok := uids["user"]; !ok {
+		tally.skip(t.Name()+", as a user", oneUser)
+		t.Skip(oneUser)
+	}
+}
+
+const oneUser = "this user namespace has root only; run as root"
+
 func newTheatre(t testing.TB) *theatre {
 	t.Helper()
 	th := &theatre{
@@ -240,7 +254,7 @@ func newTheatre(t testing.TB) *theatre {
 		th.targets[string(own)+name] = th.jail.actor(t, uid).pid
 		th.targets[string(other)+name] = th.other.actor(t, uid).pid
 		th.targets[string(dying)+name] = th.dead.actor(t, uid).pid
-		th.targets[string(host)+name] = start(t, part{UID: uid, Observe: true, Root: th.root}).pid
+		th.targets[string(hosts)+name] = start(t, part{UID: uid, Observe: true, Root: th.root}).pid
 	}
 	// Killed with a signal that ends nobody, a jail goes on dying.
 	if err := model.Kill(th.dead.id, int(unix.SIGURG)); err != nil {
@@ -292,7 +306,7 @@ func (th *theatre) spoiled(w who) {
 // relations are those in which the attempt can be tried.
 func (a *attempt) relations() []relation {
 	if a.targets {
-		return []relation{own, other, host, dying}
+		return []relation{own, other, hosts, dying}
 	}
 	return []relation{none}
 }
@@ -321,7 +335,7 @@ func (th *theatre) baseline(t testing.TB, a *attempt, name string) answer {
 	}
 	rel := none
 	if a.targets {
-		rel = host
+		rel = hosts
 	}
 	got := th.try(t, a, who{name: name}, rel)
 	th.usual[key] = got
@@ -422,8 +436,11 @@ func growth(before, after map[string]uint64) map[string]uint64 {
 // levels by name.
 var levels = map[string]secmodel.Level{"low": secmodel.Low, "medium": secmodel.Medium, "high": secmodel.High}
 
+// longVariable asks for all that there is time for.
+const longVariable = "JAILS_LONG"
+
 // configs are those that each attempt is tried with: every level plain, with
-// all words allowed, with all words denied, and with each word alone.
+// all words allowed, with all words denied, and, at length, each word alone.
 func configs(t testing.TB) map[string]secmodel.Config {
 	t.Helper()
 	all := words(t)
@@ -433,7 +450,7 @@ func configs(t testing.TB) map[string]secmodel.Config {
 		out[name+", all allowed"] = secmodel.Config{Level: level, Allow: all}
 		out[name+", all denied"] = secmodel.Config{Level: level, Deny: all}
 	}
-	if testing.Short() {
+	if os.Getenv(longVariable) == "" {
 		return out
 	}
 	for _, w := range all {

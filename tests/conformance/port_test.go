@@ -300,14 +300,14 @@ func TestReservationsExclude(t *testing.T) {
 func TestBoundBefore(t *testing.T) {
 	need(t)
 	owner, stranger := newJail(t, secmodel.Config{}), newJail(t, secmodel.Config{})
-	mine, theirs, host := owner.actor(t, 0), stranger.actor(t, 0), start(t, part{Observe: true})
+	mine, theirs, hosts := owner.actor(t, 0), stranger.actor(t, 0), start(t, part{Observe: true})
 	for _, protocol := range protocols {
 		for _, address := range addresses {
 			for who, c := range map[string]struct {
 				a      *actor
 				holder string
 				free   bool
-			}{"the host": {host, "", false}, "another jail": {theirs, stranger.name, false}, "the jail itself": {mine, "", true}} {
+			}{"the host": {hosts, "", false}, "another jail": {theirs, stranger.name, false}, "the jail itself": {mine, "", true}} {
 				if got := c.a.do(t, "bind", protocol, address, "7400", "listening"); got.Error != "" {
 					t.Fatalf("%s: %s", who, got.Error)
 				}

@@ -36,6 +36,5 @@ var reasons = map[string][]string{
 		"system sysctl.private", "system fs.reservedspace", "system fs.extattr", "process cansee.args",
 		"process cansee.env", "process cansee.eproc", "process cansee.kptr", "process procfs.read", "process procfs.rw",
 		"process procfs.write", "process rlimit.bypass", "process setid", "network socket.cansee", "network socket.drop",
-		"device rawio.spec.read", "device rawio.spec.write",
 	},
 }

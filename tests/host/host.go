@@ -34,6 +34,11 @@ func Main(m *testing.M) {
 	os.Exit(status)
 }
 
+// AsRoot is for a TestMain of its own: where the user is not root it runs the
+// program again inside a user namespace, if the machine allows one, and says
+// with what status that ended.
+func AsRoot() (status int, done bool) { return asRoot() }
+
 // New gives the test a host of its own, taken down at its end. The test is
 // skipped, by name and with the remedy, where the machine forbids it.
 func New(t testing.TB) *Host {

@@ -2,6 +2,7 @@ package host
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,30 +40,49 @@ func buildModel(source, dir string) error {
 // startModel starts hostkern and stops it at the test's end.
 func (h *Host) startModel(t testing.TB) {
 	t.Helper()
-	ready, write, err := os.Pipe()
+	stop, why, err := StartModel(filepath.Join(h.Bin, "hostkern"), filepath.Join(h.Dir, "hostkern.sock"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	if why != "" {
+		t.Skipf("hostkern can't run here: %s", why)
+	}
+	t.Cleanup(func() {
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// StartModel starts the program hostkern at a socket. Where the machine
+// forbids it, why says so; else stop ends it.
+func StartModel(program, socket string) (stop func() error, why string, err error) {
+	ready, write, err := os.Pipe()
+	if err != nil {
+		return nil, "", err
+	}
 	defer ready.Close()
-	cmd := exec.Command(filepath.Join(h.Bin, "hostkern"), "-s", filepath.Join(h.Dir, "hostkern.sock"), "--ready-fd", "3")
+	cmd := exec.Command(program, "-s", socket, "--ready-fd", "3")
 	cmd.ExtraFiles = []*os.File{write}
 	var said bytes.Buffer
-	cmd.Stdout, cmd.Stderr, cmd.Env = &said, &said, h.Env
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	cmd.Stdout, cmd.Stderr = &said, &said
+	err = cmd.Start()
 	write.Close()
-	t.Cleanup(func() {
+	if err != nil {
+		return nil, "", err
+	}
+	if n, err := ready.Read(make([]byte, 1)); n != 1 {
+		return nil, fmt.Sprintf("%v, %v: %s", err, cmd.Wait(), bytes.TrimSpace(said.Bytes())), nil
+	}
+	return func() error {
 		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Errorf("hostkern is gone: %v\n%s", err, said.String())
+			return fmt.Errorf("hostkern is gone: %w, %v\n%s", err, cmd.Wait(), said.String())
 		}
 		timer := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
 		err := cmd.Wait()
 		if !timer.Stop() || err != nil {
-			t.Errorf("hostkern: %v\n%s", err, said.String())
+			return fmt.Errorf("hostkern: %v\n%s", err, said.String())
 		}
-	})
-	if n, err := ready.Read(make([]byte, 1)); n != 1 {
-		t.Skipf("hostkern can't run here (%v): %s", err, said.String())
-	}
+		return nil
+	}, "", nil
 }

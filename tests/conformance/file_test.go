@@ -14,3 +14,12 @@ func socket(domain, kind, protocol int, use func(int) error) error {
 	}
 	return use(s)
 }
+
+// openFile opens a file, and closes it.
+func openFile(path string, mode int) error {
+	fd, err := unix.Open(path, mode, 0)
+	if err != nil {
+		return err
+	}
+	return unix.Close(fd)
+}
