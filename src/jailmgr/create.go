@@ -51,7 +51,7 @@ func createCommand() *cli.Command {
 			&cli.StringFlag{Name: "err", Aliases: []string{"e"}, Usage: "with `LEVEL` for standard error", DefaultText: "err"},
 			&cli.StringFlag{Name: "tag", Aliases: []string{"t"}, Usage: "tagged `TAG`", DefaultText: "jail-NAME"},
 		}, append(choices(), command.JSON())...),
-		Action: on(withoutKernel, create),
+		Action: on(withKernel, create),
 	}
 }
 

@@ -238,7 +238,7 @@ func (h *Host) Condition(name string) (Condition, error) {
 	switch {
 	case err != nil:
 		return Stopped, err
-	case exists && h.Supervisor.Running(name):
+	case h.Supervisor.Running(name):
 		return Running, nil
 	case exists:
 		return Unwatched, nil
@@ -266,8 +266,10 @@ func (h *Host) recover(ctx context.Context, name string) (verb string, err error
 		return verbStop, h.finishStop(ctx, name, 0, j)
 	}
 	if j.Done && j.Verb == verbStart {
+		// A supervisor may be making the kernel's jail anew, and without a
+		// kernel to ask it is what says that the jail runs.
 		_, exists, err := h.lookup(name)
-		if err != nil || exists {
+		if err != nil || exists || h.Supervisor.Running(name) {
 			return "", errors.Join(err, j.Close())
 		}
 		// It ended by itself, or the system was started anew.

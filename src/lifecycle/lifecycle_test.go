@@ -67,10 +67,22 @@ func TestLife(t *testing.T) {
 		}
 		condition(t, h, Running)
 	}
-	if err := h.Repair(ctx, "web"); err != nil {
-		t.Error(err)
+	// A verb that has no kernel to ask must not take a jail that runs for one
+	// that crashed.
+	for _, kernel := range []Kernel{k, nil} {
+		h.Kernel = kernel
+		if err := h.Create(ctx, "web", []byte(definition)); !errors.Is(err, ErrExists) {
+			t.Errorf("create of a jail that runs: %v", err)
+		}
+		if err := h.Destroy(ctx, "web"); !errors.As(err, &running) {
+			t.Errorf("destroy of a jail that runs: %v", err)
+		}
+		if err := h.Repair(ctx, "web"); err != nil {
+			t.Error(err)
+		}
+		condition(t, h, Running)
 	}
-	condition(t, h, Running)
+	h.Kernel = k
 	before, _ := k.Lookup("web")
 	if err := h.Restart(ctx, "web", 0, 0, nil); err != nil {
 		t.Error(err)

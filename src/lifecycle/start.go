@@ -75,7 +75,10 @@ func (h *Host) start(ctx context.Context, def *jail.Definition, timeout time.Dur
 	case exists:
 		return h.adopt(ctx, def, have, timeout, progress)
 	}
-	// It may have ended by itself just now.
+	// It may have ended by itself just now, or be about to.
+	if err := h.end(ctx, def.Name); err != nil {
+		return err
+	}
 	if _, err := h.recover(ctx, def.Name); err != nil {
 		return err
 	}
@@ -257,6 +260,9 @@ func (h *Host) Provision(ctx context.Context, name string, f func(id secmodel.ID
 		}
 		if exists {
 			return f(have.ID)
+		}
+		if h.Supervisor.Running(name) {
+			return &RunningError{name}
 		}
 		def, err := h.load(name)
 		if err != nil {
