@@ -34,7 +34,6 @@ func Version() string {
 func Run(app *cli.App, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	app.Reader, app.Writer, app.ErrWriter = stdin, stdout, stderr
 	app.Version = Version()
-	app.EnableBashCompletion = true
 	app.HideHelpCommand = true // noVerb does its work
 	app.UseShortOptionHandling = true
 	app.OnUsageError = usageError
@@ -48,6 +47,9 @@ func Run(app *cli.App, args []string, stdin io.Reader, stdout, stderr io.Writer)
 	cli.FlagStringer = flagHelp
 	for _, c := range app.Commands {
 		prepare(c)
+	}
+	if Completing(args) {
+		return exit.Report(stderr, app.Name, complete(app, args[1:len(args)-1]))
 	}
 	return exit.Report(stderr, app.Name, app.Run(args))
 }

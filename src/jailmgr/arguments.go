@@ -16,7 +16,7 @@ import (
 // reorder moves a verb's options before its other arguments, so that they
 // may be written after a name. What follows "--" stays as it is.
 func reorder(app *cli.App, args []string) []string {
-	if len(args) > 0 && args[len(args)-1] == "--generate-bash-completion" {
+	if command.Completing(args) {
 		return args // the place of what is to be completed matters
 	}
 	verb := slices.IndexFunc(args[min(1, len(args)):], func(a string) bool { return !strings.HasPrefix(a, "-") }) + 1
@@ -37,7 +37,7 @@ func reorder(app *cli.App, args []string) []string {
 			rest = append(rest, a[0])
 		default:
 			out = append(out, a[0])
-			if !takesValue(app.Commands[i], a[0]) {
+			if !command.TakesValue(app.Commands[i].Flags, a[0]) {
 				continue
 			}
 			if a = a[1:]; len(a) == 0 {
@@ -47,28 +47,6 @@ func reorder(app *cli.App, args []string) []string {
 		}
 	}
 	return append(out, rest...)
-}
-
-// takesValue says whether an option has its value in the next argument.
-func takesValue(c *cli.Command, arg string) bool {
-	if strings.Contains(arg, "=") {
-		return false
-	}
-	name := strings.TrimLeft(arg, "-")
-	if !strings.HasPrefix(arg, "--") && len(name) > 1 && !known(c, name) {
-		name = name[len(name)-1:] // of short options together the last one
-	}
-	for _, f := range c.Flags {
-		if slices.Contains(f.Names(), name) {
-			_, isBool := f.(*cli.BoolFlag)
-			return !isBool
-		}
-	}
-	return false
-}
-
-func known(c *cli.Command, name string) bool {
-	return slices.ContainsFunc(c.Flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), name) })
 }
 
 // usage is a mistake in a verb's command line.
