@@ -3,6 +3,13 @@
 // a program of its own, because of what its libraries do at start.
 package main
 
+// How many threads a control group allows these commands doesn't matter: not
+// to look spares each start a reading of the mounts, and the idle supervisor
+// and jail-init waking up to look again.
+//
+//go:debug containermaxprocs=0
+//go:debug updatemaxprocs=0
+
 import (
 	"fmt"
 	"io"

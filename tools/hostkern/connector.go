@@ -8,6 +8,8 @@ package main
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
+	"math/bits"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -45,7 +47,29 @@ func openConnector() (*connector, error) {
 	return c, nil
 }
 
+// eventFilter keeps from us what isn't of interest, threads above all: the
+// kernel then wakes nobody for it. Numbers are as loads of BPF see them,
+// in the network's order.
+func eventFilter() []unix.SockFilter {
+	const what, tid, tgid = cnHeader, cnHeader + 24, cnHeader + 28
+	keep, drop := ret(math.MaxUint32), ret(0)
+	return []unix.SockFilter{
+		load(what),
+		when(opEqual, bits.ReverseBytes32(eventNone), 1), keep,
+		when(opEqual, bits.ReverseBytes32(eventExec), 1), keep,
+		unless(opEqual, bits.ReverseBytes32(eventFork), 1), drop,
+		load(tid), {Code: unix.BPF_MISC | unix.BPF_TAX},
+		load(tgid), {Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_X, Jt: 1}, drop,
+		keep,
+	}
+}
+
 func (c *connector) subscribe() error {
+	filter := eventFilter()
+	if err := unix.SetsockoptSockFprog(c.fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
+		&unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}); err != nil {
+		return err
+	}
 	_ = unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, connectorBuf)
 	if err := unix.Bind(c.fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: cnIdxProc}); err != nil {
 		return err

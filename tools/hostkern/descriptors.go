@@ -51,14 +51,15 @@ func parseFdinfo(b []byte) (fdinfo, error) {
 }
 
 func readFdinfo(pid, fd int) (fdinfo, error) {
-	b, err := os.ReadFile(procPath(pid, "fdinfo/"+strconv.Itoa(fd)))
+	b, err := readFile(procPath(pid, "fdinfo/"+strconv.Itoa(fd)))
 	if err != nil {
 		return fdinfo{}, err
 	}
 	return parseFdinfo(b)
 }
 
-// readFDs reads what a process has open, but for one descriptor.
+// readFDs reads what a process has open, but for one descriptor. What it
+// returns, with an error too, has directories open; see closeDirectories.
 func readFDs(p *process, except int) ([]kern.FD, error) {
 	fds, err := numbers(procPath(p.pid, "fd"))
 	if err != nil {
@@ -75,14 +76,14 @@ func readFDs(p *process, except int) ([]kern.FD, error) {
 			if os.IsNotExist(err) {
 				continue // closed meanwhile
 			}
-			return nil, err
+			return all, err
 		}
 		info, err := readFdinfo(p.pid, fd)
 		if err != nil {
 			if os.IsNotExist(err) {
 				continue
 			}
-			return nil, err
+			return all, err
 		}
 		k := kern.FD{FD: fd, DirFD: -1, CloseOnExec: info.flags&unix.O_CLOEXEC != 0}
 		var st unix.Stat_t
@@ -90,14 +91,14 @@ func readFDs(p *process, except int) ([]kern.FD, error) {
 			if err == unix.ENOENT {
 				continue
 			}
-			return nil, err
+			return all, err
 		}
 		k.Mode, k.Dev, k.Ino, k.Rdev = st.Mode, st.Dev, st.Ino, st.Rdev
 		k.Type = fdType(link)
 		if k.Type == kern.FDSocket {
 			own, err := unix.PidfdGetfd(p.pidfd, fd, 0)
 			if err != nil {
-				return nil, fmt.Errorf("descriptor %d of process %d: %w", fd, p.pid, err)
+				return all, fmt.Errorf("descriptor %d of process %d: %w", fd, p.pid, err)
 			}
 			domain, _ := unix.GetsockoptInt(own, unix.SOL_SOCKET, unix.SO_DOMAIN)
 			stype, _ := unix.GetsockoptInt(own, unix.SOL_SOCKET, unix.SO_TYPE)
@@ -118,6 +119,14 @@ func readFDs(p *process, except int) ([]kern.FD, error) {
 		all = append(all, k)
 	}
 	return all, nil
+}
+
+func closeDirectories(fds []kern.FD) {
+	for _, k := range fds {
+		if k.DirFD != -1 {
+			unix.Close(k.DirFD)
+		}
+	}
 }
 
 // fdType is what a link of /proc/PID/fd says that a descriptor is.

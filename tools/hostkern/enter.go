@@ -165,18 +165,24 @@ func (c *client) prepare(cmd *kern.Request, listener int) (restore func(), y rep
 		set = kern.NLimits
 	}
 
-	flags, session, err := c.h.entryFlags(p, &st)
-	if err != nil {
-		restore()
-		return fail(err)
-	}
-	fds, err := readFDs(p, listener)
-	if err != nil {
+	// The two that take longest, side by side: nobody else has work now.
+	var fds []kern.FD
+	var errFDs error
+	done := make(chan struct{})
+	go func() {
+		fds, errFDs = readFDs(p, listener)
+		close(done)
+	}()
+	flags, session, err := entryFlags(p, &st)
+	<-done
+	if err = errors.Join(err, errFDs); err != nil {
+		closeDirectories(fds)
 		restore()
 		return fail(err)
 	}
 	cwd, rootfd, chrooted, err := directories(p.pid)
 	if err != nil {
+		closeDirectories(fds)
 		restore()
 		return fail(err)
 	}
@@ -222,8 +228,13 @@ func directories(pid int) (cwd, rootfd int, chrooted bool, err error) {
 }
 
 func sameFile(fd int, path string) bool {
-	var a, b unix.Stat_t
-	return unix.Fstat(fd, &a) == nil && unix.Stat(path, &b) == nil && a.Dev == b.Dev && a.Ino == b.Ino
+	var st unix.Stat_t
+	return unix.Fstat(fd, &st) == nil && isFile(&st, path)
+}
+
+func isFile(want *unix.Stat_t, path string) bool {
+	var st unix.Stat_t
+	return unix.Stat(path, &st) == nil && st.Dev == want.Dev && st.Ino == want.Ino
 }
 
 const (
@@ -233,7 +244,7 @@ const (
 )
 
 // entryFlags reads what entry looks at.
-func (h *host) entryFlags(p *process, st *status) (flags kern.Flags, session int, err error) {
+func entryFlags(p *process, st *status) (flags kern.Flags, session int, err error) {
 	s, err := readStat(p.pid)
 	if err != nil {
 		return 0, 0, err
@@ -297,13 +308,17 @@ func (c *client) checkEntered(p *process) error {
 		return errors.New("it has none")
 	}
 	defer unix.Close(want)
+	var root unix.Stat_t
+	if err := unix.Fstat(want, &root); err != nil {
+		return err
+	}
 	tids, err := numbers(procPath(p.pid, "task"))
 	if err != nil {
 		return err
 	}
 	for _, tid := range tids {
 		for _, dir := range []string{"root", "cwd"} {
-			if !sameFile(want, procPath(tid, dir)) {
+			if !isFile(&root, procPath(tid, dir)) {
 				return fmt.Errorf("thread %d: %s is another", tid, dir)
 			}
 		}

@@ -30,34 +30,32 @@ type status struct {
 func parseStatus(b []byte) (status, error) {
 	var s status
 	for line := range bytes.Lines(b) {
-		key, value, ok := strings.Cut(strings.TrimRight(string(line), "\n"), ":")
-		if !ok {
-			continue
-		}
-		f := strings.Fields(value)
-		if len(f) == 0 {
-			continue
-		}
+		key, value, _ := bytes.Cut(line, []byte(":"))
 		var err error
-		switch key {
+		number := func(to *int) {
+			*to, err = strconv.Atoi(string(bytes.TrimSpace(value)))
+		}
+		switch string(key) {
 		case "Umask":
 			var n uint64
-			n, err = strconv.ParseUint(f[0], 8, 16)
+			n, err = strconv.ParseUint(string(bytes.TrimSpace(value)), 8, 16)
 			s.Umask = int(n)
 		case "State":
-			s.State = f[0][0]
+			if f := bytes.TrimSpace(value); len(f) > 0 {
+				s.State = f[0]
+			}
 		case "Tgid":
-			s.TGID, err = strconv.Atoi(f[0])
+			number(&s.TGID)
 		case "PPid":
-			s.PPID, err = strconv.Atoi(f[0])
+			number(&s.PPID)
 		case "TracerPid":
-			s.Tracer, err = strconv.Atoi(f[0])
+			number(&s.Tracer)
 		case "Uid":
-			err = parseIDs(f, &s.IDs.UID)
+			err = parseIDs(strings.Fields(string(value)), &s.IDs.UID)
 		case "Gid":
-			err = parseIDs(f, &s.IDs.GID)
+			err = parseIDs(strings.Fields(string(value)), &s.IDs.GID)
 		case "Groups":
-			for _, g := range f {
+			for _, g := range strings.Fields(string(value)) {
 				n, err := strconv.ParseUint(g, 10, 32)
 				if err != nil {
 					return s, fmt.Errorf("groups: %w", err)
@@ -65,7 +63,7 @@ func parseStatus(b []byte) (status, error) {
 				s.Groups = append(s.Groups, int(n))
 			}
 		case "Seccomp":
-			s.Seccomp, err = strconv.Atoi(f[0])
+			number(&s.Seccomp)
 		}
 		if err != nil {
 			return s, fmt.Errorf("%s: %w", key, err)
@@ -213,22 +211,32 @@ func children(tgid, tid int) ([]int, error) {
 
 // numbers are the entries of a directory of /proc that are numbers.
 func numbers(dir string) ([]int, error) {
-	d, err := os.Open(dir)
+	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, err
+		return nil, &os.PathError{Op: "open", Path: dir, Err: err}
 	}
-	defer d.Close()
-	names, err := d.Readdirnames(-1)
-	if err != nil {
-		return nil, err
-	}
-	var n []int
-	for _, name := range names {
-		if v, err := strconv.Atoi(name); err == nil {
-			n = append(n, v)
+	defer unix.Close(fd)
+	var all []int
+	b := make([]byte, 8192)
+	var names []string
+	for {
+		n, err := unix.ReadDirent(fd, b)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return nil, &os.PathError{Op: "read", Path: dir, Err: err}
+		}
+		if n == 0 {
+			return all, nil
+		}
+		_, _, names = unix.ParseDirent(b[:n], -1, names[:0])
+		for _, name := range names {
+			if v, err := strconv.Atoi(name); err == nil {
+				all = append(all, v)
+			}
 		}
 	}
-	return n, nil
 }
 
 const userHZ = 100 // of /proc, on every Linux machine
