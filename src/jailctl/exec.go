@@ -17,10 +17,10 @@ func execCommand() *cli.Command {
 		Usage:     "run a command in a jail",
 		ArgsUsage: "NAME|ID [--] COMMAND [ARG]...",
 		Description: "The command runs in a session of its own, with a clean environment and no\n" +
-			"descriptors but its standard ones. The caller's terminal does not come with\n" +
-			"it: it is replaced by pipes, or by a new terminal with -t. exec exits with the\n" +
-			"command's status, 128+N if signal N ended it, 127 if it is not there, 126 if\n" +
-			"it can not be run.",
+			"descriptors but its standard ones. The caller's terminal and files do not come\n" +
+			"with it: pipes stand in for them, or with -t a new terminal. exec exits with\n" +
+			"the command's status, 128+N if signal N ended it, 127 if it is not there, 126\n" +
+			"if it can not be run.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "user", Aliases: []string{"u"}, Usage: "run as `USER`, a name of the jail's own /etc/passwd, or a number", DefaultText: "root"},
 			&cli.StringFlag{Name: "directory", Aliases: []string{"d"}, Usage: "run in `DIRECTORY` of the jail", DefaultText: "the user's home"},
@@ -54,25 +54,14 @@ func execute(c *cli.Context) error {
 	if err != nil {
 		return errors.Join(err, k.Close())
 	}
-	pty, relayed := c.Bool("terminal"), c.Bool("relayed")
-	if relayed || !pty && session.Begin() {
-		p := session.Program{Jail: j.ID, Args: args, User: c.String("user"), Directory: c.String("directory"), Terminal: pty}
+	p := session.Program{Jail: j.ID, Args: args, User: c.String("user"), Directory: c.String("directory"), Terminal: c.Bool("terminal")}
+	if c.Bool("relayed") || !p.Terminal && session.Begin(j.Root) {
 		return named(p.Exec(k), &j)
 	}
 	if err := k.Close(); err != nil {
 		return err
 	}
-	again := []string{"jailctl", "exec", "--relayed"}
-	if pty {
-		again = append(again, "-t")
-	}
-	for _, name := range []string{"user", "directory"} {
-		if c.IsSet(name) {
-			again = append(again, "--"+name+"="+c.String(name))
-		}
-	}
-	// By its id: another jail of that name may have taken its place.
-	status, err := session.Relay(append(append(again, j.ID.String(), "--"), args...), pty)
+	status, err := p.Relay()
 	if err != nil {
 		return exit.With(err, exit.System, "")
 	}

@@ -3,7 +3,6 @@ package jailmgr
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/urfave/cli/v2"
 
@@ -49,14 +48,8 @@ func shell(_ context.Context, h *host) error {
 // inJail runs a program in a jail, as jailctl exec does, and passes on its
 // status.
 func inJail(id secmodel.ID, user string, pty bool, argv ...string) error {
-	args := []string{"jailctl", "exec", "--relayed"}
-	if pty {
-		args = append(args, "-t")
-	}
-	if user != "" {
-		args = append(args, "--user="+user)
-	}
-	status, err := session.Relay(append(append(args, fmt.Sprint(id), "--"), argv...), pty)
+	p := session.Program{Jail: id, User: user, Args: argv, Terminal: pty}
+	status, err := p.Relay()
 	if err != nil {
 		return exit.With(err, exit.System, "")
 	}

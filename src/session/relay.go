@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"sync/atomic"
@@ -26,7 +27,7 @@ const (
 type relay struct {
 	files   [3]uintptr     // the child's standard descriptors
 	theirs  []*os.File     // those of them that are ours to close
-	inputs  []input        // to it
+	input   *input         // to it, or nil
 	outputs []*output      // from it
 	signals chan os.Signal // to pass on
 	resize  func()         // on SIGWINCH
@@ -37,6 +38,11 @@ type input struct {
 	to     *os.File
 	closes bool   // to tell the end
 	end    string // or this does, at the begin of a line
+
+	// For a file, of which what the program does not read is given back.
+	rest *os.File      // the program's end, or nil
+	left int           // bytes that were read and not passed on
+	done chan struct{} // closed when nothing more is read
 }
 
 type output struct {
@@ -45,11 +51,12 @@ type output struct {
 	done     chan struct{}
 }
 
-// Relay runs this program again, with args, as the leader of a session of its
-// own, and returns its status as a shell would: 128 more than the signal that
-// ended it. Standard descriptors that are terminals are replaced by pipes,
-// or, with pty, all three by one new terminal.
-func Relay(args []string, pty bool) (status int, err error) {
+// Relay runs the program in a child, this program again, that calls Exec as
+// the leader of a session of its own. It returns the program's status as a
+// shell would: 128 more than the signal that ended it. Standard descriptors
+// that may not come into a jail are replaced by pipes, or, with Terminal, all
+// three by one new terminal.
+func (p *Program) Relay() (status int, err error) {
 	r := &relay{signals: make(chan os.Signal, 8)}
 	defer func() {
 		if r.restore != nil {
@@ -60,7 +67,7 @@ func Relay(args []string, pty bool) (status int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("finding this program's own file: %w", err)
 	}
-	if pty {
+	if p.Terminal {
 		err = r.terminal()
 	} else {
 		err = r.pipes()
@@ -76,13 +83,13 @@ func Relay(args []string, pty bool) (status int, err error) {
 	signal.Notify(r.signals, unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2)
 	defer signal.Stop(r.signals)
 
-	pid, err := syscall.ForkExec(self, args, &syscall.ProcAttr{Env: os.Environ(), Files: r.files[:], Sys: &syscall.SysProcAttr{Setsid: true}})
+	pid, err := syscall.ForkExec(self, p.again(), &syscall.ProcAttr{Env: os.Environ(), Files: r.files[:], Sys: &syscall.SysProcAttr{Setsid: true}})
 	r.release()
 	if err != nil {
 		return 0, fmt.Errorf("starting %s: %w", self, err)
 	}
-	for _, in := range r.inputs {
-		go in.feed()
+	if r.input != nil {
+		go r.input.feed()
 	}
 	for _, out := range r.outputs {
 		go out.copy()
@@ -91,7 +98,26 @@ func Relay(args []string, pty bool) (status int, err error) {
 	for _, out := range r.outputs {
 		out.finish()
 	}
+	if r.input != nil && r.input.rest != nil {
+		err = errors.Join(err, r.input.giveBack())
+	}
 	return status, err
+}
+
+// again is the command line by which the child's jailctl comes to Exec.
+func (p *Program) again() []string {
+	args := []string{"jailctl", "exec", "--relayed"}
+	if p.Terminal {
+		args = append(args, "--terminal")
+	}
+	if p.User != "" {
+		args = append(args, "--user="+p.User)
+	}
+	if p.Directory != "" {
+		args = append(args, "--directory="+p.Directory)
+	}
+	// By its id: another jail of that name may have taken its place.
+	return append(append(args, p.Jail.String(), "--"), p.Args...)
 }
 
 // release closes the child's ends.
@@ -108,11 +134,18 @@ func (r *relay) give(fd int, f *os.File) error {
 	return unix.SetNonblock(int(r.files[fd]), false)
 }
 
-// pipes stand in for terminals; other files go to the child as they are.
+// pipes stand in for what may not come into a jail; the rest goes to the child
+// as it is.
 func (r *relay) pipes() error {
 	for fd, own := range []*os.File{os.Stdin, os.Stdout, os.Stderr} {
 		r.files[fd] = uintptr(fd)
-		if !terminal.Is(fd) {
+		var st unix.Stat_t
+		if harmless(fd, &st) {
+			continue
+		}
+		// One pipe for both outputs, where they are one, keeps their order.
+		if fd == 2 && r.files[1] != 1 && sameFile(1, &st) {
+			r.files[2] = r.files[1]
 			continue
 		}
 		read, write, err := os.Pipe()
@@ -120,7 +153,13 @@ func (r *relay) pipes() error {
 			return err
 		}
 		if fd == 0 {
-			r.inputs = append(r.inputs, input{to: write, closes: true})
+			r.input = &input{to: write, closes: true}
+			if st.Mode&unix.S_IFMT == unix.S_IFREG {
+				r.input.done = make(chan struct{})
+				if r.input.rest, err = duplicate(read); err != nil {
+					return err
+				}
+			}
 			err = r.give(fd, read)
 		} else {
 			r.outputs = append(r.outputs, &output{to: own, from: read, done: make(chan struct{})})
@@ -131,6 +170,14 @@ func (r *relay) pipes() error {
 		}
 	}
 	return nil
+}
+
+func duplicate(f *os.File) (*os.File, error) {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	return os.NewFile(uintptr(fd), f.Name()), nil
 }
 
 // terminal makes a new terminal, and lets an old one pass all that is typed.
@@ -145,10 +192,10 @@ func (r *relay) terminal() error {
 	r.files[1], r.files[2] = r.files[0], r.files[0]
 	r.outputs = append(r.outputs, &output{to: os.Stdout, from: master, done: make(chan struct{})})
 	if !terminal.Is(0) {
-		r.inputs = append(r.inputs, input{to: master, end: "\x04"}) // ^D
+		r.input = &input{to: master, end: "\x04"} // ^D
 		return terminal.NoEcho(int(r.files[0]))
 	}
-	r.inputs = append(r.inputs, input{to: master})
+	r.input = &input{to: master}
 	if err := terminal.CopySize(master, 0); err != nil {
 		return err
 	}
@@ -158,16 +205,21 @@ func (r *relay) terminal() error {
 	return err
 }
 
-// feed copies our input to the child's. Nobody waits for it: it may still be
-// reading when the child has ended.
-func (in input) feed() {
+// feed copies our input to the child's. Nobody waits for it, except for a
+// file's: it may still be reading when the child has ended.
+func (in *input) feed() {
+	if in.done != nil {
+		defer close(in.done)
+	}
 	b := make([]byte, 32<<10)
 	last := byte('\n')
 	for {
 		n, err := os.Stdin.Read(b)
 		if n > 0 {
-			if _, err := in.to.Write(b[:n]); err != nil {
-				return // the child reads no more
+			written, err := in.to.Write(b[:n])
+			if err != nil { // the child reads no more
+				in.left = n - written
+				return
 			}
 			last = b[n-1]
 		}
@@ -183,6 +235,21 @@ func (in input) feed() {
 		in.end += in.end
 	}
 	_, _ = in.to.WriteString(in.end) // the child may be gone
+}
+
+// giveBack sets a file's offset back to where the program ended to read, so
+// that a shell's loop that reads the same file goes on from there.
+func (in *input) giveBack() error {
+	_ = in.to.SetWriteDeadline(time.Now()) // it is closed at the file's end
+	<-in.done
+	in.to.Close()
+	unread, err := io.Copy(io.Discard, in.rest)
+	in.rest.Close()
+	if err != nil {
+		return fmt.Errorf("reading what the program did not: %w", err)
+	}
+	_, err = os.Stdin.Seek(-int64(in.left)-unread, io.SeekCurrent)
+	return err
 }
 
 // copy passes on the child's output until its end.

@@ -4,9 +4,11 @@
 //
 // Where it can, the calling process itself becomes the program. A process
 // that leads its group already, as an interactive shell's children do, can
-// not begin a session; and a caller's terminal must not come into the jail,
-// where it could be fed with commands for the caller's shell. Then a child
-// becomes the program, and the parent passes on bytes, signals and status.
+// not begin a session. Nor may everything that the caller's standard
+// descriptors are come into the jail: a terminal could be fed with commands
+// for the caller's shell, and of a file or a device of the host's whoever is
+// root in the jail could change owner and mode. Then a child becomes the
+// program, and the parent passes on bytes, signals and status.
 package session
 
 import (
@@ -33,8 +35,8 @@ type Program struct {
 	User      string   // name or number, of the jail's own; "" for root
 	Directory string   // in the jail; "" for the user's home, or else /
 
-	// Terminal says that descriptor 0 is a terminal made for this program,
-	// which becomes its session's.
+	// Terminal gives the program's session a terminal of its own. Relay
+	// makes it; to Exec it is descriptor 0.
 	Terminal bool
 }
 
@@ -45,10 +47,12 @@ const (
 )
 
 // Begin makes the calling process the leader of a session without a terminal,
-// and says whether it could: else see Relay.
-func Begin() bool {
+// and says whether it can become a program in the jail of that root directory:
+// else see Relay.
+func Begin(root string) bool {
 	for fd := range 3 {
-		if terminal.Is(fd) {
+		var st unix.Stat_t
+		if !harmless(fd, &st) && !(isNull(&st) && hasNull(root)) {
 			return false
 		}
 	}
@@ -85,8 +89,12 @@ func (p *Program) Exec(k *secmodel.Client) error {
 		return fmt.Errorf("closing descriptors: %w", err)
 	}
 	groups := account.MayRegroup()
+	nulls := nullDescriptors()
 	if err := k.Enter(p.Jail, false); err != nil {
 		return err
+	}
+	if err := replaceNull(nulls); err != nil {
+		return &exit.Error{Code: notRunnable, Msg: "in the jail: /dev/null", Err: err}
 	}
 	who, err := account.Find(p.User, "")
 	if err != nil {

@@ -59,3 +59,10 @@ func become(who account.Identity, regroup bool) error {
 	}
 	return nil
 }
+
+// nameless says whether a descriptor that is a pipe has no name in a file
+// system.
+func nameless(fd int, _ *unix.Stat_t) bool {
+	var fs unix.Statfs_t
+	return unix.Fstatfs(fd, &fs) == nil && fs.Type == unix.PIPEFS_MAGIC
+}

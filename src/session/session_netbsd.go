@@ -34,3 +34,7 @@ func become(who account.Identity, _ bool) error {
 	}
 	return os.NewSyscallError("setuid", unix.Setuid(int(who.UID)))
 }
+
+// nameless says whether a descriptor that is a pipe has no name in a file
+// system: of those the kernel tells no links.
+func nameless(_ int, st *unix.Stat_t) bool { return st.Nlink == 0 }
