@@ -80,7 +80,7 @@ func findUser(user string, passwd []byte) (Identity, bool) {
 	var found Identity
 	ok := false
 	lines(passwd, func(f [][]byte) bool {
-		if len(f) < 7 || len(f[0]) == 0 {
+		if len(f) < 7 || !printable(f[0]) {
 			return true
 		}
 		uid, err1 := number(string(f[2]))
@@ -150,6 +150,17 @@ func lines(data []byte, f func(fields [][]byte) bool) {
 			return
 		}
 	}
+}
+
+// printable says whether a name can stand in a message: the host's terminal
+// shows it.
+func printable(name []byte) bool {
+	for _, c := range name {
+		if c <= ' ' || c >= 0x7f {
+			return false
+		}
+	}
+	return len(name) > 0
 }
 
 // number is an id in decimal; the largest value means "unchanged" to the

@@ -19,6 +19,8 @@ short:*:7:7
 dup:*:30:30:first:/a:/b
 dup:*:31:31:second:/a:/b
 nul` + "\x00" + `:*:32:32::/:
+` + "\x1b[2J" + `:*:33:33::/:
+:*:34:34::/:
 `
 
 const group = `wheel:*:0:root,_httpd
@@ -42,6 +44,8 @@ func TestFind(t *testing.T) {
 		{"99", "", Identity{"99", 99, 99, nil, "/", "/bin/sh"}, ""},
 		{"1000", "", Identity{"1000", 5, 6, nil, "/", "/bin/sh"}, ""},
 		{"dup", "", Identity{"dup", 30, 30, nil, "/a", "/b"}, ""},
+		{"33", "", Identity{"33", 33, 33, nil, "/", "/bin/sh"}, ""}, // its name would steer a terminal
+		{"34", "", Identity{"34", 34, 34, nil, "/", "/bin/sh"}, ""},
 		{"huge", "", Identity{}, `no user "huge"`},
 		{"neg", "", Identity{}, `no user "neg"`},
 		{"plus", "", Identity{}, `no user "plus"`},

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"jails/src/jail"
+	"jails/src/output"
 	"jails/src/secmodel"
 )
 
@@ -199,7 +200,8 @@ func hint(err error) string {
 }
 
 // Report writes err to w as the named command's message, "command: what; what
-// to do", and returns its code. nil and a Status are silent.
+// to do", and returns its code. nil and a Status are silent. Errors may hold
+// names that a jail has chosen: what would steer a terminal is escaped.
 func Report(w io.Writer, command string, err error) int {
 	if err == nil {
 		return OK
@@ -207,10 +209,12 @@ func Report(w io.Writer, command string, err error) int {
 	if s, ok := errors.AsType[Status](err); ok {
 		return int(s)
 	}
-	msg := command + ": " + strings.ReplaceAll(err.Error(), "\n", "\n"+command+": ")
+	text := err.Error()
 	if h := hint(err); h != "" {
-		msg += "; " + h
+		text += "; " + h
 	}
-	fmt.Fprintln(w, msg)
+	for line := range strings.SplitSeq(text, "\n") {
+		fmt.Fprintf(w, "%s: %s\n", command, output.Text(line))
+	}
 	return Code(err)
 }

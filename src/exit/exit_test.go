@@ -71,6 +71,7 @@ func TestReport(t *testing.T) {
 		{&secmodel.Refused{Jail: "web", Reason: secmodel.ReasonMembers, Detail: 2},
 			"jailctl: jail \"web\" still has 2 processes; see: jailctl ps web; to end them: jailctl destroy -k web\n"},
 		{errors.Join(errors.New("one"), errors.New("two")), "jailctl: one\njailctl: two\n"},
+		{errors.New("no \x1b[2J\u202e user"), `jailctl: no \x1b[2J\u202e user` + "\n"},
 	} {
 		var b bytes.Buffer
 		if code := Report(&b, "jailctl", c.err); b.String() != c.want || code != Code(c.err) {
