@@ -31,7 +31,7 @@ help:
 	@echo "make demo        the worked example on real processes; in a NetBSD machine: KERNEL=path SRC=path"
 	@echo "make test        all tests, lint and cross; what was skipped is named at the end"
 	@echo "make test-long   the same and more, and every fuzz target for FUZZTIME=10m"
-	@echo "make bench       the measurements in tests/bench"
+	@echo "make bench       the measurements in tests/bench, as a table and in build/bench.json"
 	@echo "make lint        gofmt, vet, staticcheck, shellcheck, mandoc, the C compiler's warnings"
 	@echo "make cross       static programs: build/netbsd-{amd64,arm64,arm,386}/jails, jail-exporter"
 	@echo "make kmod        the kernel module; SRC=path of NetBSD's sources, KMOD_ARCH=amd64"
@@ -74,7 +74,8 @@ test-long: setup
 		-- -tags $(TAGS) -count=1 -timeout 60m ./tests/... ./tools/...
 
 bench: build
-	JAILS_BIN="$$(pwd)/build" $(GO) test -tags $(TAGS) -run '^$$' -bench . -count 1 ./tests/bench/...
+	JAILS_BIN="$$(pwd)/build" JAILS_BENCH_FILE="$$(pwd)/build/bench.json" \
+		$(GO) test -tags $(TAGS) -run '^$$' -bench . -benchtime 1x -count 1 ./tests/bench
 
 lint: check-go check-shell check-man check-c
 

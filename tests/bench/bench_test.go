@@ -1,18 +1,16 @@
-//go:build linux
-
 // Package bench measures what users wait for and pay for, each against a
 // peer or against itself at another size, in one run. Run it with make bench.
 package bench
 
 import (
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -20,183 +18,238 @@ import (
 	"jails/tests/host"
 )
 
-func TestMain(m *testing.M) { host.Main(m) }
-
-// BenchmarkExec runs /bin/true in a jail, and by chroot(8) in the same root.
+// BenchmarkExec runs true(1) in a jail, by chroot(8) in the same root, by the
+// smallest Go program that does the same, and by nothing but fork and exec.
 func BenchmarkExec(b *testing.B) {
 	h := host.New(b)
-	root := trueRoot(b, h)
+	small := peer(b, h)
+	root, program := trueRoot(b, h)
 	h.Run(b, "jailctl", "create", "-n", "bench", root)
 	defer h.Run(b, "jailctl", "destroy", "-k", "bench")
-	ratio(b, time.Millisecond,
-		func() time.Duration { return spent(b, h, "jailctl", "exec", "bench", "/bin/true") },
-		func() time.Duration { return spent(b, h, "chroot", root, "/bin/true") })
+	runs := [][]string{
+		{filepath.Join(h.Bin, "jailctl"), "exec", "bench", "/bin/true"},
+		{small, root, "/bin/true"},
+		{program},
+	}
+	const ours, goPeer, alone, theirs = 0, 1, 2, 3
+	if chroot, err := exec.LookPath("chroot"); err == nil {
+		runs = append(runs, []string{chroot, root, "/bin/true"})
+	}
+	model := modelTime(b, h)
+	before := model()
+	all := medians(b, h, runs...)
+	each := (model() - before) / time.Duration(rounds) // the others don't ask it
+
+	if len(all) > theirs {
+		add(b, figure{Name: "exec of true(1) in a jail", Unit: "ms", Ours: ms(all[ours].wall),
+			Peer: "chroot(8)", Peers: ms(all[theirs].wall), Goal: ratioAtMost(1.5)})
+		add(b, figure{Name: "  processor time", Unit: "ms", Ours: ms(all[ours].cpu),
+			Peer: "chroot(8)", Peers: ms(all[theirs].cpu)})
+	}
+	add(b, figure{Name: "exec of true(1) in a jail", Unit: "ms", Ours: ms(all[ours].wall),
+		Peer: "a Go program that only does chroot(2) and execve(2)", Peers: ms(all[goPeer].wall)})
+	add(b, figure{Name: "  processor time", Unit: "ms", Ours: ms(all[ours].cpu), Peer: "the same", Peers: ms(all[goPeer].cpu)})
+	if each > 0 {
+		add(b, figure{Name: "  hostkern's, besides (none on NetBSD)", Unit: "ms", Ours: ms(each)})
+	}
+	add(b, figure{Name: "  true(1) alone", Unit: "ms", Ours: ms(all[alone].wall)})
 }
 
 // BenchmarkList lists 1,000 jails, and one.
 func BenchmarkList(b *testing.B) {
-	many, one := host.New(b), host.New(b)
-	create(b, many, 1000)
-	create(b, one, 1)
-	list := func(h *host.Host) func() time.Duration {
-		return func() time.Duration { return spent(b, h, "jailctl", "list") }
+	list := func(jails int) result {
+		h := host.New(b)
+		defer create(b, h, jails)()
+		return medians(b, h, []string{filepath.Join(h.Bin, "jailctl"), "list"})[0]
 	}
-	ratio(b, time.Millisecond, list(many), list(one))
+	one, many := list(1), list(1000)
+	add(b, figure{Name: "list of 1,000 jails", Unit: "ms", Ours: ms(many.wall), Peer: "of 1 jail", Peers: ms(one.wall), Goal: oursAtMost(10)})
 }
 
-// BenchmarkIdle starts a jail with one service that sleeps, and counts for a
-// minute how often jail-init and the supervisor wake up, and their memory.
-func BenchmarkIdle(b *testing.B) {
-	h := host.New(b)
-	root := trueRoot(b, h)
-	definition := filepath.Join(h.Dir, "etc/jails/idle.toml")
-	if err := os.MkdirAll(filepath.Dir(definition), 0o700); err != nil {
-		b.Fatal(err)
+// BenchmarkScrape asks the exporter for the metrics of 1,000 jails, and of one.
+func BenchmarkScrape(b *testing.B) {
+	scrape := func(jails int) time.Duration {
+		h := host.New(b)
+		defer create(b, h, jails)()
+		url := exporter(b, h)
+		var all []time.Duration
+		for range rounds {
+			began := time.Now()
+			if err := get(url); err != nil {
+				b.Fatal(err)
+			}
+			all = append(all, time.Since(began))
+		}
+		return median(all)
 	}
-	text := fmt.Sprintf("root = %q\n[[service]]\nname = \"sleep\"\ncommand = [\"/bin/sleep\", \"1000000\"]\n", root)
-	if err := os.WriteFile(definition, []byte(text), 0o600); err != nil {
-		b.Fatal(err)
-	}
-	h.Run(b, "jailmgr", "start", "idle")
-	defer h.Run(b, "jailmgr", "stop", "idle")
-	parties := map[string]int{}
-	for name, command := range map[string]string{"jail-init": "jail-init", "supervisor": "supervise"} {
-		parties[name] = processWith(b, h, command)
-	}
-	time.Sleep(5 * time.Second) // what the start leaves to be done
-	before := map[string]int{}
-	for name, pid := range parties {
-		before[name] = switches(b, pid)
-	}
-	time.Sleep(time.Minute)
-	for name, pid := range parties {
-		b.ReportMetric(float64(switches(b, pid)-before[name]), name+"-wakeups/min")
-		b.ReportMetric(float64(anonymous(b, pid))/1e6, name+"-anon-MB")
-	}
-	b.ReportMetric(0, "ns/op")
+	one, many := scrape(1), scrape(1000)
+	add(b, figure{Name: "scrape of 1,000 jails", Unit: "ms", Ours: ms(many), Peer: "of 1 jail", Peers: ms(one), Goal: oursAtMost(30)})
 }
 
-// ratio runs the two in turn, so that what the machine does meanwhile falls
-// on both, and reports their medians and the medians' ratio.
-func ratio(b *testing.B, unit time.Duration, ours, peers func() time.Duration) {
+// exporter starts jail-exporter, until the benchmark's end.
+func exporter(b *testing.B, h *host.Host) (url string) {
 	b.Helper()
-	const rounds = 100
-	var a, p []time.Duration
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	address := l.Addr().String()
+	if err := l.Close(); err != nil {
+		b.Fatal(err)
+	}
+	cmd := h.Command(b.Context(), "jail-exporter", "--web.listen-address", address)
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	url = "http://" + address + "/metrics"
+	host.Eventually(b, "the exporter answers", func() bool { return get(url) == nil })
+	return url
+}
+
+func get(url string) error {
+	answer, err := http.Get(url)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if _, err = io.Copy(io.Discard, answer.Body); err == nil && answer.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", url, answer.Status)
+	}
+	return err
+}
+
+// result is what a command took, its start included: by the clock, and of the
+// processors.
+type result struct{ wall, cpu time.Duration }
+
+const rounds = 100
+
+// medians runs the commands in turn, so that what the machine does meanwhile
+// falls on all, and returns each one's median.
+func medians(b *testing.B, h *host.Host, commands ...[]string) []result {
+	b.Helper()
+	// Pipes are what a command in a jail may keep of its caller's.
+	read, write, err := os.Pipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer read.Close()
+	defer write.Close()
+	go func() { _, _ = io.Copy(io.Discard, read) }()
+	input, none, err := os.Pipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer input.Close()
+	defer none.Close()
+	env := h.Command(b.Context(), "").Environ() // each variable once
+	attr := &os.ProcAttr{Env: env, Files: []*os.File{input, write, write}}
+
+	wall, cpu := make([][]time.Duration, len(commands)), make([][]time.Duration, len(commands))
 	for range rounds {
-		a, p = append(a, ours()), append(p, peers())
+		for i, args := range commands {
+			began := time.Now()
+			p, err := os.StartProcess(args[0], args, attr)
+			if err != nil {
+				b.Fatal(err)
+			}
+			state, err := p.Wait()
+			if err != nil || !state.Success() {
+				b.Fatalf("%q: %v, %v", args, state, err)
+			}
+			wall[i] = append(wall[i], time.Since(began))
+			cpu[i] = append(cpu[i], state.UserTime()+state.SystemTime())
+		}
 	}
-	slices.Sort(a)
-	slices.Sort(p)
-	b.ReportMetric(float64(a[rounds/2])/float64(unit), "ours-ms")
-	b.ReportMetric(float64(p[rounds/2])/float64(unit), "peer-ms")
-	b.ReportMetric(float64(a[rounds/2])/float64(p[rounds/2]), "ratio")
-	b.ReportMetric(0, "ns/op")
+	all := make([]result, len(commands))
+	for i := range all {
+		all[i] = result{median(wall[i]), median(cpu[i])}
+	}
+	return all
 }
 
-// spent is how long a command takes, its start included.
-func spent(b *testing.B, h *host.Host, name string, args ...string) time.Duration {
-	cmd := h.Command(b.Context(), name, args...)
-	begin := time.Now()
-	if err := cmd.Run(); err != nil {
-		b.Fatalf("%s: %v", name, err)
-	}
-	return time.Since(begin)
+func median(all []time.Duration) time.Duration {
+	slices.Sort(all)
+	return all[len(all)/2]
 }
 
-// create makes jails through the client, as one process would.
-func create(b *testing.B, h *host.Host, n int) {
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// create makes jails through the client, as one process would, and gives what
+// destroys them.
+func create(b *testing.B, h *host.Host, n int) (destroy func()) {
 	b.Helper()
 	b.Setenv("HOSTKERN_SOCKET", filepath.Join(h.Dir, "hostkern.sock"))
 	model, err := secmodel.Open()
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer model.Close()
+	var ids []secmodel.ID
 	for i := range n {
-		if _, err := model.Create(fmt.Sprintf("jail%d", i), h.Dir, secmodel.Config{Level: secmodel.High}); err != nil {
+		id, err := model.Create(fmt.Sprintf("jail%d", i), h.Dir, secmodel.Config{Level: secmodel.High})
+		if err != nil {
 			b.Fatal(err)
+		}
+		ids = append(ids, id)
+	}
+	return func() {
+		for _, id := range ids {
+			if err := model.Destroy(id); err != nil {
+				b.Error(err)
+			}
+		}
+		if err := model.Close(); err != nil {
+			b.Error(err)
 		}
 	}
 }
 
-// trueRoot is a root directory with /bin/true and /bin/sleep.
-func trueRoot(b *testing.B, h *host.Host) string {
+// peer is the program of that directory, built once; where there is no
+// compiler, CHROOT_PEER names it.
+func peer(b *testing.B, h *host.Host) string {
 	b.Helper()
-	root := filepath.Join(h.Dir, "root")
+	if path := os.Getenv("CHROOT_PEER"); path != "" {
+		return path
+	}
+	path := filepath.Join(h.Dir, "chroot")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "./peer")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
+	}
+	return path
+}
+
+// trueRoot is a root directory with true(1), sleep(1) too where there is
+// one, and the path of the program that is true(1) there.
+func trueRoot(b *testing.B, h *host.Host) (root, program string) {
+	b.Helper()
+	root = filepath.Join(h.Dir, "root")
 	for _, dir := range []string{"bin", "dev", "etc", "tmp"} {
 		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
 			b.Fatal(err)
 		}
 	}
-	busybox, err := exec.LookPath("busybox")
+	names := []string{"true", "sleep"}
+	from, err := exec.LookPath("busybox")
 	if err != nil {
-		b.Skip("no busybox; install the package busybox-static")
+		if from = os.Getenv("CHROOT_PEER"); from == "" {
+			b.Skip("no busybox; install the package busybox-static")
+		}
+		names = names[:1]
 	}
-	for _, name := range []string{"true", "sleep"} {
-		if out, err := exec.Command("cp", busybox, filepath.Join(root, "bin", name)).CombinedOutput(); err != nil {
-			b.Fatalf("%v: %s", err, out)
+	content, err := os.ReadFile(from)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, name := range names {
+		if err := os.WriteFile(filepath.Join(root, "bin", name), content, 0o755); err != nil {
+			b.Fatal(err)
 		}
 	}
-	return root
-}
-
-// processWith finds the process of this host whose command line has a word.
-func processWith(b *testing.B, h *host.Host, word string) int {
-	b.Helper()
-	processes, err := filepath.Glob("/proc/[0-9]*")
-	if err != nil {
-		b.Fatal(err)
-	}
-	for _, p := range processes {
-		line, _ := os.ReadFile(p + "/cmdline")
-		environ, _ := os.ReadFile(p + "/environ")
-		words := strings.Split(string(line), "\x00")
-		match := slices.ContainsFunc(words, func(w string) bool { return filepath.Base(w) == word })
-		if match && strings.Contains(string(environ), h.Dir) {
-			pid, err := strconv.Atoi(filepath.Base(p))
-			if err != nil {
-				b.Fatal(err)
-			}
-			return pid
-		}
-	}
-	b.Fatalf("no process %s", word)
-	return 0
-}
-
-// switches is how often the threads of a process have waited and woken.
-func switches(b *testing.B, pid int) int {
-	b.Helper()
-	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
-	if err != nil || len(threads) == 0 {
-		b.Fatalf("process %d: %v", pid, err)
-	}
-	total := 0
-	for _, file := range threads {
-		total += field(b, file, `(?m)^voluntary_ctxt_switches:\s+(\d+)`)
-	}
-	return total
-}
-
-// anonymous is a process's own memory in bytes.
-func anonymous(b *testing.B, pid int) int {
-	b.Helper()
-	return field(b, fmt.Sprintf("/proc/%d/smaps_rollup", pid), `Anonymous:\s+(\d+)`) * 1024
-}
-
-func field(b *testing.B, file, pattern string) int {
-	b.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		b.Fatal(err)
-	}
-	found := regexp.MustCompile(pattern).FindSubmatch(text)
-	if found == nil {
-		b.Fatalf("%s has no %s", file, pattern)
-	}
-	n, err := strconv.Atoi(string(found[1]))
-	if err != nil {
-		b.Fatal(err)
-	}
-	return n
+	return root, filepath.Join(root, "bin", "true")
 }

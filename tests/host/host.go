@@ -25,7 +25,7 @@ type Host struct {
 
 // Main runs a package's tests as root: where the user is another, inside a
 // user namespace if the machine allows one. It exits.
-func Main(m *testing.M) {
+func Main(m interface{ Run() int }) {
 	if status, done := asRoot(); done {
 		os.Exit(status)
 	}
