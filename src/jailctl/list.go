@@ -52,12 +52,8 @@ type listed struct {
 
 func newListed(j *secmodel.Jail) listed {
 	l := listed{ID: j.ID, Name: j.Name, State: j.State.String(), Processes: j.Processes, Root: j.Root}
-	if !hidden(j) {
+	if !j.Hidden() {
 		l.Level = j.Config.Level.String()
 	}
 	return l
 }
-
-// hidden says whether the kernel hides the jail's configuration from this
-// user: every jail has a root, and they are shown or hidden together.
-func hidden(j *secmodel.Jail) bool { return j.Root == "" }

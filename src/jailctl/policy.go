@@ -59,7 +59,7 @@ func policy(c *cli.Context, k *secmodel.Client, args []string) error {
 	if err != nil {
 		return err
 	}
-	if hidden(&j) {
+	if j.Hidden() {
 		return fmt.Errorf("the answers of jail %q: %w", j.Name, secmodel.ErrNotRoot)
 	}
 	return printAnswers(c, rules, j.Name, func(r *secmodel.Rule) (secmodel.Verdict, string) { return answer(&j, r) })

@@ -44,7 +44,7 @@ func show(c *cli.Context, k *secmodel.Client, j *secmodel.Jail) error {
 	line("id", "%d", j.ID)
 	line("name", "%s", j.Name)
 	line("state", "%s", j.State)
-	if !hidden(j) {
+	if !j.Hidden() {
 		line("root", "%s", j.Root)
 		line("level", "%s", j.Config.Level)
 		line("allow", "%s", words(j.Config.Allow))
@@ -156,7 +156,7 @@ func newShown(j *secmodel.Jail) shown {
 		oldest := j.Oldest.UTC()
 		s.Oldest = &oldest
 	}
-	if hidden(j) {
+	if j.Hidden() {
 		return s
 	}
 	c := j.Config

@@ -23,9 +23,9 @@ type reader interface {
 // because a registry's checks of 23,000 constant metrics would take most of the
 // time that a scrape of 1,000 jails may cost; the tests make those checks.
 type gatherer struct {
-	open  func() (reader, error)
-	own   prometheus.Gatherer // this process's metrics
-	error func(error)         // told why a snapshot could not be had
+	open   func() (reader, error)
+	own    prometheus.Gatherer // this process's metrics
+	failed func(error)         // told why a snapshot could not be had
 }
 
 // Gather never fails because the kernel's model can not be read: then the
@@ -35,7 +35,7 @@ func (g *gatherer) Gather() ([]*dto.MetricFamily, error) {
 	var families []*dto.MetricFamily
 	success := 0.0
 	if s, err := g.snapshot(); err != nil {
-		g.error(err)
+		g.failed(err)
 	} else {
 		families = convert(&s)
 		success = 1
@@ -79,14 +79,13 @@ func single(name, help string, value float64) *dto.MetricFamily {
 // the same in many.
 func convert(s *secmodel.Snapshot) []*dto.MetricFamily {
 	jails := metrics.Unique(s.Jails)
+	label := metrics.JailLabel
 	named := make([]*dto.LabelPair, len(jails))
-	families := make([]*dto.MetricFamily, 0, len(metrics.Families()))
+	for i, j := range jails {
+		named[i] = &dto.LabelPair{Name: &label, Value: &j.Name}
+	}
+	var families []*dto.MetricFamily
 	for _, f := range metrics.Families() {
-		for i, j := range jails {
-			if named[i] == nil {
-				named[i] = &dto.LabelPair{Name: &f.Labels[0], Value: &j.Name}
-			}
-		}
 		if family := convertFamily(&f, jails, named); len(family.Metric) > 0 {
 			families = append(families, family)
 		}
@@ -94,26 +93,17 @@ func convert(s *secmodel.Snapshot) []*dto.MetricFamily {
 	return families
 }
 
-// convertFamily makes one family; named has each jail's first label.
+// convertFamily makes one family; named has each jail's own label.
 func convertFamily(f *metrics.Family, jails []*secmodel.Jail, named []*dto.LabelPair) *dto.MetricFamily {
 	family := &dto.MetricFamily{Name: &f.Name, Help: &f.Help, Type: dto.MetricType_GAUGE.Enum(),
 		Metric: make([]*dto.Metric, 0, len(jails))}
 	if f.Kind == metrics.Counter {
 		family.Type = dto.MetricType_COUNTER.Enum()
 	}
-	order := alphabetical(f.Labels)
+	order := alphabetical(append([]string{metrics.JailLabel}, f.Labels...))
 	others := make([]map[string]*dto.LabelPair, len(f.Labels))
-	pair := func(i int, value string) *dto.LabelPair {
-		p := others[i][value]
-		if p == nil {
-			if others[i] == nil {
-				others[i] = map[string]*dto.LabelPair{}
-			}
-			text := value
-			p = &dto.LabelPair{Name: &f.Labels[i], Value: &text}
-			others[i][value] = p
-		}
-		return p
+	for i := range others {
+		others[i] = map[string]*dto.LabelPair{}
 	}
 	for at, j := range jails {
 		f.Each(j, func(value float64, labels ...string) {
@@ -123,7 +113,7 @@ func convertFamily(f *metrics.Family, jails []*secmodel.Jail, named []*dto.Label
 				m.Label = make([]*dto.LabelPair, len(order))
 				for k, i := range order {
 					if m.Label[k] = named[at]; i > 0 {
-						m.Label[k] = pair(i, labels[i-1])
+						m.Label[k] = pair(others[i-1], &f.Labels[i-1], labels[i-1])
 					}
 				}
 			}
@@ -131,6 +121,17 @@ func convertFamily(f *metrics.Family, jails []*secmodel.Jail, named []*dto.Label
 		})
 	}
 	return family
+}
+
+// pair is the one label of that value.
+func pair(known map[string]*dto.LabelPair, name *string, value string) *dto.LabelPair {
+	p := known[value]
+	if p == nil {
+		text := value // else each call would allocate
+		p = &dto.LabelPair{Name: name, Value: &text}
+		known[value] = p
+	}
+	return p
 }
 
 // newSample makes a sample without labels, in one allocation.

@@ -68,7 +68,7 @@ func jails(n int) secmodel.Snapshot {
 func newGatherer(t testing.TB, k *kernel) *gatherer {
 	own := prometheus.NewRegistry()
 	own.MustRegister(process())
-	return &gatherer{open: k.open, own: own, error: func(err error) { t.Log(err) }}
+	return &gatherer{open: k.open, own: own, failed: func(err error) { t.Log(err) }}
 }
 
 func TestLint(t *testing.T) {

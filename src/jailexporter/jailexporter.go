@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"os/signal"
+	"path"
 	"strings"
 	"syscall"
 
@@ -119,7 +120,10 @@ func (s *settings) check() error {
 			return usage("web.listen-address %q is not HOST:PORT", a)
 		}
 	}
-	if !strings.HasPrefix(s.path, "/") || s.path == "/" || strings.ContainsAny(s.path, "{} ?#") {
+	odd := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-._~/", r)
+	}
+	if len(s.path) < 2 || s.path[0] != '/' || path.Clean(s.path) != s.path || strings.ContainsFunc(s.path, odd) {
 		return usage("web.telemetry-path %q is not a path such as /metrics", s.path)
 	}
 	return nil

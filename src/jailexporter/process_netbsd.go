@@ -69,8 +69,7 @@ func (c *processCollector) Collect(ch chan<- prometheus.Metric) {
 
 // openDescriptors counts; F_MAXFD is the highest number in use.
 func openDescriptors() (int, error) {
-	const fMaxFD = 11 // F_MAXFD of <fcntl.h>
-	highest, err := unix.FcntlInt(0, fMaxFD, 0)
+	highest, err := unix.FcntlInt(0, unix.F_MAXFD, 0)
 	if err != nil {
 		return 0, fmt.Errorf("fcntl F_MAXFD: %w", err)
 	}

@@ -103,7 +103,7 @@ func closeAll(listeners []net.Listener) {
 func handler(open func() (reader, error), path string, log *slog.Logger) (http.Handler, error) {
 	own := prometheus.NewRegistry()
 	own.MustRegister(process(), collectors.NewGoCollector())
-	g := &gatherer{open: open, own: own, error: func(err error) {
+	g := &gatherer{open: open, own: own, failed: func(err error) {
 		log.Error("no snapshot", "error", err)
 	}}
 	page, err := web.NewLandingPage(web.LandingConfig{

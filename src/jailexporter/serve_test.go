@@ -231,6 +231,8 @@ func TestBadStart(t *testing.T) {
 		{"--web.telemetry-path metrics", exit.Usage, `"metrics"`},
 		{"--web.telemetry-path /", exit.Usage, `"/"`},
 		{"--web.telemetry-path /{x", exit.Usage, `"/{x"`},
+		{"--web.telemetry-path /a//b", exit.Usage, `"/a//b"`},
+		{"--web.telemetry-path /\x01", exit.Usage, `"/\x01"`},
 		{"--web.config.file " + bad, exit.Config, "tls_server_confg"},
 		{"--web.config.file " + absent, exit.Config, absent},
 		{"--web.listen-address 127.0.0.1:0 --pid.file " + dir + "/no/pid", exit.CantCreate, dir + "/no/pid"},

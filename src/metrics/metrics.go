@@ -16,15 +16,17 @@ const (
 	Gauge   Kind = "gauge"
 )
 
-// Sample takes one value and the values of its family's labels after the
-// first, which is always the jail's name.
+// JailLabel is the label of every family that holds the jail's name.
+const JailLabel = "jail"
+
+// Sample takes one value and the values of its family's Labels.
 type Sample func(value float64, labels ...string)
 
 // Family is one metric of every jail.
 type Family struct {
 	Name, Help string
 	Kind       Kind
-	Labels     []string // the first is the jail's name
+	Labels     []string // beside JailLabel
 	// Each calls sample for every value that the family has for the jail,
 	// in a fixed order; not at all where the jail has none.
 	Each func(j *secmodel.Jail, sample Sample)
@@ -40,7 +42,7 @@ var families = [...]Family{
 	{
 		"jail_cpu_seconds_total",
 		"CPU time used by the jail's processes, those that ended included.",
-		Counter, []string{"jail", "mode"},
+		Counter, []string{"mode"},
 		func(j *secmodel.Jail, sample Sample) {
 			sample(j.User.Seconds(), "user")
 			sample(j.System.Seconds(), "system")
@@ -50,34 +52,34 @@ var families = [...]Family{
 	{
 		"jail_denials_total",
 		"Operations refused to the jail's processes, by scope of the policy.",
-		Counter, []string{"jail", "scope"},
+		Counter, []string{"scope"},
 		eachDenial,
 	},
 	{
 		"jail_entries_total",
 		"Processes that entered the jail from the host.",
-		Counter, []string{"jail"},
+		Counter, nil,
 		func(j *secmodel.Jail, sample Sample) { sample(float64(j.Entries)) },
 	},
 	{
 		"jail_exits_total",
 		"Processes of the jail that ended.",
-		Counter, []string{"jail"},
+		Counter, nil,
 		func(j *secmodel.Jail, sample Sample) { sample(float64(j.Exits)) },
 	},
 	{
 		"jail_forks_total",
 		"Processes made inside the jail.",
-		Counter, []string{"jail"},
+		Counter, nil,
 		func(j *secmodel.Jail, sample Sample) { sample(float64(j.Forks)) },
 	},
 	{
 		"jail_info",
 		"Always 1; its labels tell the jail's id, state and, to root, level.",
-		Gauge, []string{"jail", "id", "level", "state"},
+		Gauge, []string{"id", "level", "state"},
 		func(j *secmodel.Jail, sample Sample) {
 			level := ""
-			if !hidden(j) {
+			if !j.Hidden() {
 				level = j.Config.Level.String()
 			}
 			sample(1, decimal(uint64(j.ID)), level, j.State.String())
@@ -86,7 +88,7 @@ var families = [...]Family{
 	{
 		"jail_oldest_process_start_time_seconds",
 		"When the oldest process in the jail started, in seconds since 1970.",
-		Gauge, []string{"jail"},
+		Gauge, nil,
 		func(j *secmodel.Jail, sample Sample) {
 			if j.Processes > 0 && !j.Oldest.IsZero() {
 				sample(float64(j.Oldest.Unix()))
@@ -96,15 +98,15 @@ var families = [...]Family{
 	{
 		"jail_processes",
 		"Processes in the jail.",
-		Gauge, []string{"jail"},
+		Gauge, nil,
 		func(j *secmodel.Jail, sample Sample) { sample(float64(j.Processes)) },
 	},
 	{
 		"jail_processes_limit",
 		"Processes that the jail may have; absent where there is no limit.",
-		Gauge, []string{"jail"},
+		Gauge, nil,
 		func(j *secmodel.Jail, sample Sample) {
-			if !hidden(j) && j.Config.Processes != 0 {
+			if !j.Hidden() && j.Config.Processes != 0 {
 				sample(float64(j.Config.Processes))
 			}
 		},
@@ -112,29 +114,25 @@ var families = [...]Family{
 	{
 		"jail_resident_memory_bytes",
 		"Memory of the jail's processes that is resident; shared pages count in each.",
-		Gauge, []string{"jail"},
+		Gauge, nil,
 		func(j *secmodel.Jail, sample Sample) { sample(float64(j.Resident)) },
 	},
 	{
 		"jail_start_time_seconds",
 		"When the jail was created in the kernel, in seconds since 1970.",
-		Gauge, []string{"jail"},
+		Gauge, nil,
 		func(j *secmodel.Jail, sample Sample) { sample(float64(j.Created.Unix())) },
 	},
 	{
 		"jail_threads",
 		"Threads in the jail.",
-		Gauge, []string{"jail"},
+		Gauge, nil,
 		func(j *secmodel.Jail, sample Sample) { sample(float64(j.Threads)) },
 	},
 	{
 		"jail_virtual_memory_bytes",
 		"Address space of the jail's processes.",
-		Gauge, []string{"jail"},
+		Gauge, nil,
 		func(j *secmodel.Jail, sample Sample) { sample(float64(j.Virtual)) },
 	},
 }
-
-// hidden tells whether the kernel kept the jail's configuration from us: every
-// jail has a root directory, and it is kept together with the rest.
-func hidden(j *secmodel.Jail) bool { return j.Root == "" }

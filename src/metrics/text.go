@@ -62,9 +62,9 @@ func WriteText(w io.Writer, s *secmodel.Snapshot) error {
 					head = true
 				}
 				line = append(line[:0], f.Name...)
-				line = appendLabel(line, '{', f.Labels[0], j.Name)
+				line = appendLabel(line, '{', JailLabel, j.Name)
 				for k, v := range labels {
-					line = appendLabel(line, ',', f.Labels[k+1], v)
+					line = appendLabel(line, ',', f.Labels[k], v)
 				}
 				line = append(line, "} "...)
 				line = strconv.AppendFloat(line, value, 'g', -1, 64)

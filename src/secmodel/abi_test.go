@@ -33,7 +33,7 @@ var structures = map[string]struct {
 }
 
 // constants are our values of jail.h's constants. LOW, MEDIUM and so on are
-// compared too, because the API's types carry them.
+// compared too, because our types carry them.
 var constants = map[string]int{
 	"JAIL_ABI_VERSION": abiVersion,
 	"JAIL_NAMELEN":     nameLen,

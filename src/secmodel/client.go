@@ -33,8 +33,6 @@ type Client struct {
 	known  []wordData // the model's words; they don't change while it is loaded
 }
 
-var _ API = (*Client)(nil)
-
 // Open connects to the kernel's model. It fails with ErrNoModel where none is
 // loaded, or, on Linux, where hostkern does not run.
 func Open() (*Client, error) {

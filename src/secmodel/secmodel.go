@@ -3,10 +3,7 @@
 // on Linux.
 package secmodel
 
-import (
-	"context"
-	"time"
-)
+import "time"
 
 // ID names a jail for as long as the system runs; it is never used again.
 // 0 is the host.
@@ -73,7 +70,7 @@ const (
 )
 
 // Jail is one jail's record in a Snapshot. Config and Root are zero to a
-// host user other than root.
+// host user other than root: see Hidden.
 type Jail struct {
 	ID      ID
 	Name    string
@@ -94,6 +91,10 @@ type Jail struct {
 	Entries, Forks, Exits   uint64
 	Denials                 map[string]uint64 // by scope's name
 }
+
+// Hidden says whether the kernel keeps Config and Root from the caller: every
+// jail has a root.
+func (j *Jail) Hidden() bool { return j.Root == "" }
 
 // Snapshot is all jails at one moment.
 type Snapshot struct {
@@ -143,28 +144,4 @@ type Rule struct {
 // Word that an administrator may allow or deny.
 type Word struct {
 	Name, What string
-}
-
-// API is what a Client offers, for reading; Client implements it.
-type API interface {
-	Create(name, root string, c Config) (ID, error)
-	Set(id ID, c Change) error
-	// Enter puts the calling process, all its threads, into the jail, for
-	// good: root directory, credential, limits. The caller must be root on
-	// the host, a session leader without a terminal, and must have closed
-	// every directory.
-	Enter(id ID, init bool) error
-	// Kill makes the jail dying (nothing enters it or forks in it any
-	// more) and sends every member the signal.
-	Kill(id ID, signal int) error
-	Destroy(id ID) error
-	// Wait returns when the jail has no member left, or with ctx's error.
-	Wait(ctx context.Context, id ID) error
-	Jails() (Snapshot, error)
-	Lookup(nameOrID string) (Jail, error)
-	Processes() ([]Process, error)
-	Ports() ([]PortOwner, error)
-	Policy() ([]Rule, error)
-	Words() ([]Word, error)
-	Close() error
 }

@@ -46,7 +46,7 @@ func TestMetrics(t *testing.T) {
 	var b strings.Builder
 	for _, f := range metrics.Families() {
 		fmt.Fprintf(&b, ".It Va %s Pq %s", f.Name, f.Kind)
-		for _, l := range f.Labels[1:] {
+		for _, l := range f.Labels {
 			fmt.Fprintf(&b, " , Va %s", l)
 		}
 		fmt.Fprintf(&b, "\n%s\n", f.Help)
