@@ -11,7 +11,9 @@ CC	?= cc
 FUZZTIME ?= 10m
 VERSION	?= $$(git describe --tags --always --dirty 2>/dev/null || echo unknown)
 TAGS	= urfave_cli_no_docs
-FLAGS	= -trimpath -tags $(TAGS) -ldflags "-s -w -X jails/src/command.version=$(VERSION)"
+# The same everywhere: what one command has compiled serves all others.
+COMMON = -trimpath -tags $(TAGS)
+FLAGS	= $(COMMON) -ldflags "-s -w -X jails/src/command.version=$(VERSION)"
 NAMES	= jailctl jailmgr jail-init
 ARCHS	= amd64 arm64 arm 386
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -46,45 +48,48 @@ links:
 
 # hostkern runs the kernel's model on Linux; elsewhere there is nothing to do.
 hostkern:
-	@[ "$$(uname -s)" != Linux ] || { set -x; CGO_ENABLED=1 $(GO) build -trimpath -o build/hostkern ./tools/hostkern; }
+	@[ "$$(uname -s)" != Linux ] || { set -x; CGO_ENABLED=1 $(GO) build $(COMMON) -o build/hostkern ./tools/hostkern; }
 
 demo: setup
-	@if [ -n "$(KERNEL)" ]; then $(MAKE) vm-demo; else $(MAKE) build && $(GO) run ./tests/demo -bin build; fi
+	@if [ -n "$(KERNEL)" ]; then $(MAKE) vm-demo; else $(MAKE) build && $(GO) run $(COMMON) ./tests/demo -bin build; fi
 
 vm-demo: kmod
-	CGO_ENABLED=0 GOOS=netbsd GOARCH=amd64 $(GO) build -trimpath -o build/vm/demo ./tests/demo
-	CGO_ENABLED=0 GOOS=netbsd GOARCH=amd64 $(GO) build -trimpath -o build/vm/userland ./tests/demo/userland
-	$(GO) run ./tools/vm -kernel "$(KERNEL)" -module build/secmodel_jail.kmod $(VM_DEMO)
+	CGO_ENABLED=0 GOOS=netbsd GOARCH=amd64 $(GO) build $(COMMON) -o build/vm/demo ./tests/demo
+	CGO_ENABLED=0 GOOS=netbsd GOARCH=amd64 $(GO) build $(COMMON) -o build/vm/userland ./tests/demo/userland
+	$(GO) run $(COMMON) ./tools/vm -kernel "$(KERNEL)" -module build/secmodel_jail.kmod $(VM_DEMO)
 
 # setup installs what the tests need and this machine lacks, if it may.
 setup:
 	@sh tests/setup.sh
 
-# One summary of everything: each -check is a test, and each -- begins the
-# arguments of a run of go test.
+# One summary of everything: each -check is a test, with what it needs, and
+# each -- begins the arguments of a run of go test.
+CHECKS	= -check 'check-go=$(MAKE) check-go' -check 'check-c=$(MAKE) check-c' \
+	  -check 'check-shell,shellcheck=$(MAKE) check-shell' -check 'check-man,mandoc=$(MAKE) check-man' \
+	  -check 'cross=$(MAKE) cross'
 test: setup
-	@$(GO) run ./tests/summary -check 'lint=$(MAKE) lint' -check 'cross=$(MAKE) cross' \
-		-- -tags $(TAGS) -race ./src/... \
-		-- -tags $(TAGS) ./tests/... ./tools/...
+	@$(GO) run $(COMMON) ./tests/summary $(CHECKS) \
+		-- $(COMMON) -race ./src/... \
+		-- $(COMMON) ./tests/... ./tools/...
 
 test-long: setup
-	@JAILS_LONG=1 $(GO) run ./tests/summary -check 'lint=$(MAKE) lint' -check 'cross=$(MAKE) cross' \
+	@JAILS_LONG=1 $(GO) run $(COMMON) ./tests/summary $(CHECKS) \
 		-fuzz $(FUZZTIME) -fuzz-packages ./src/... -fuzz-packages ./tools/... \
-		-- -tags $(TAGS) -count=1 -timeout 60m -race ./src/... \
-		-- -tags $(TAGS) -count=1 -timeout 60m ./tests/... ./tools/...
+		-- $(COMMON) -count=1 -timeout 60m -race ./src/... \
+		-- $(COMMON) -count=1 -timeout 60m ./tests/... ./tools/...
 
 bench: build
-	JAILS_BIN="$$(pwd)/build" JAILS_BENCH_FILE="$$(pwd)/build/bench.json" \
-		$(GO) test -tags $(TAGS) -run '^$$' -bench . -benchtime 1x -count 1 ./tests/bench
+	JAILS_BIN="$$(pwd)/build" $(GO) test $(COMMON) -run '^$$' -bench . -benchtime 1x -count 1 ./tests/bench \
+		-args -figures "$$(pwd)/build/bench.json"
 
 lint: check-go check-shell check-man check-c
 
 check-go:
 	@bad=$$(gofmt -l src tests tools) && [ -z "$$bad" ] || { echo "not formatted (gofmt -w): $$bad"; exit 1; }
-	$(GO) vet -tags $(TAGS) ./...
-	@GOBIN="$$(pwd)/build/tools" $(GO) install $(STATICCHECK)
-	build/tools/staticcheck -tags $(TAGS) ./...
-	GOOS=netbsd GOARCH=amd64 build/tools/staticcheck -tags $(TAGS) ./src/... ./tests/...
+	$(GO) vet $(COMMON) ./...
+	@GOBIN="$$(pwd)/build/tools" $(GO) install -trimpath $(STATICCHECK)
+	GOFLAGS="$$GOFLAGS -trimpath" build/tools/staticcheck -tags $(TAGS) ./...
+	GOFLAGS="$$GOFLAGS -trimpath" CGO_ENABLED=0 GOOS=netbsd GOARCH=amd64 build/tools/staticcheck -tags $(TAGS) ./src/... ./tests/...
 
 check-shell:
 	shellcheck $$(git ls-files '*.sh' .ci/run 'share/rc.d/*')
@@ -105,7 +110,7 @@ cross:
 		echo "netbsd/$$arch"; \
 		$(GO) build $(FLAGS) -o build/netbsd-$$arch/jails ./src && \
 		$(GO) build $(FLAGS) -o build/netbsd-$$arch/jail-exporter ./src/jail-exporter && \
-		$(GO) vet -tags $(TAGS) ./src/... ./tests/... || exit 1; \
+		$(GO) vet $(COMMON) ./src/... ./tests/... || exit 1; \
 		for name in $(NAMES); do ln -sf jails build/netbsd-$$arch/$$name || exit 1; done; \
 	done
 
@@ -116,7 +121,7 @@ kmod:
 
 vm-test: kmod
 	@[ -n "$(KERNEL)" ] || { echo "vm-test: which kernel? make vm-test KERNEL=path SRC=path" >&2; exit 64; }
-	$(GO) run ./tools/vm -kernel "$(KERNEL)" -module build/secmodel_jail.kmod -test
+	$(GO) run $(COMMON) ./tools/vm -kernel "$(KERNEL)" -module build/secmodel_jail.kmod -test
 
 install:
 	@[ -x $(FROM)/jails ] || { echo "install: no $(FROM)/jails; first: make build" >&2; exit 66; }

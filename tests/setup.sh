@@ -11,6 +11,7 @@ shellcheck shellcheck
 mandoc mandoc
 busybox busybox-static
 curl curl
+kill procps
 nginx nginx-light
 redis-server redis-server
 redis-benchmark redis-tools

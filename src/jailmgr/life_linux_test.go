@@ -197,13 +197,31 @@ func TestStartStop(t *testing.T) {
 // jail.
 func TestStopEndsAll(t *testing.T) {
 	s := newSite(t)
-	s.define("web", service("a", "(sleep 12345 &) ; exec sleep 12345", ""))
+	long := fmt.Sprintf("sleep 1%09d", os.Getpid()) // as no other process has it
+	s.define("web", service("a", "("+long+" &) ; exec "+long, ""))
 	s.Run(t, "jailmgr", "start", "web")
+	host.Eventually(t, "both processes", func() bool { return running(t, long) == 2 })
 	s.Run(t, "jailmgr", "stop", "web")
 	s.nothing()
-	if out, err := exec.Command("pgrep", "-f", "sleep 12345").CombinedOutput(); err == nil {
-		t.Errorf("still there: %s", out)
+	if n := running(t, long); n != 0 {
+		t.Errorf("%d processes are still there", n)
 	}
+}
+
+// running counts the processes with that command line.
+func running(t *testing.T, command string) (n int) {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil || files == nil {
+		t.Fatalf("no processes in /proc: %v", err)
+	}
+	for _, file := range files {
+		// Some end meanwhile.
+		if b, err := os.ReadFile(file); err == nil && string(b) == strings.ReplaceAll(command, " ", "\x00")+"\x00" {
+			n++
+		}
+	}
+	return n
 }
 
 func TestServiceFails(t *testing.T) {

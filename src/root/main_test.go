@@ -7,7 +7,10 @@ import (
 
 	"jails/src/jail"
 	"jails/src/journal"
+	"jails/tests/host"
 )
+
+func TestMain(m *testing.M) { host.Main(m) }
 
 // skipUnlessRoot skips what only root can see done.
 func skipUnlessRoot(t *testing.T) {

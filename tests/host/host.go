@@ -23,8 +23,8 @@ type Host struct {
 	Env []string // for the commands
 }
 
-// Main runs a package's tests as root: where the user is another, inside a
-// user namespace if the machine allows one. It exits.
+// Main runs a package's tests with mounts of their own and as root, inside a
+// user namespace where the user is another, if the machine allows it. It exits.
 func Main(m interface{ Run() int }) {
 	if status, done := asRoot(); done {
 		os.Exit(status)
@@ -34,9 +34,8 @@ func Main(m interface{ Run() int }) {
 	os.Exit(status)
 }
 
-// AsRoot is for a TestMain of its own: where the user is not root it runs the
-// program again inside a user namespace, if the machine allows one, and says
-// with what status that ended.
+// AsRoot is for a TestMain of its own: it does what Main does before the tests.
+// If it has run the program again, it says with what status that ended.
 func AsRoot() (status int, done bool) { return asRoot() }
 
 // New gives the test a host of its own, taken down at its end. The test is

@@ -1,9 +1,10 @@
 // Summary runs all checks and tests and says at the end, by name and with the
 // reason, what was skipped; so that nothing passes silently.
 //
-//	go run ./tests/summary [-check NAME=COMMAND]... [-fuzz TIME -fuzz-packages PATTERN...] [-- GO-TEST-ARGUMENT...]...
+//	go run ./tests/summary [-check NAME[,PROGRAM]=COMMAND]... [-fuzz TIME -fuzz-packages PATTERN...] [-- GO-TEST-ARGUMENT...]...
 //
-// It exits with 0 if nothing failed, else with 1.
+// A check is skipped where the program that it needs is not installed. It exits
+// with 0 if nothing failed, else with 1.
 package main
 
 import (
@@ -66,6 +67,11 @@ func (s *summary) run(args []string) error {
 		name, command, ok := strings.Cut(c, "=")
 		if !ok {
 			return fmt.Errorf("-check %q: want NAME=COMMAND", c)
+		}
+		name, program, _ := strings.Cut(name, ",")
+		if _, err := exec.LookPath(program); program != "" && err != nil {
+			s.skips = append(s.skips, fmt.Sprintf("%s: no %s; install it", name, program))
+			continue
 		}
 		s.check(name, exec.Command("sh", "-c", command))
 	}

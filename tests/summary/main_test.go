@@ -44,10 +44,13 @@ func TestRead(t *testing.T) {
 func TestRun(t *testing.T) {
 	var out bytes.Buffer
 	s := &summary{out: &out}
-	if err := s.run([]string{"-check", "good=true", "-check", "bad=echo no; exit 3"}); err != nil {
+	if err := s.run([]string{"-check", "good=true", "-check", "bad=echo no; exit 3", "-check", "able,sh=true", "-check", "unable,no-such-program=true"}); err != nil {
 		t.Fatal(err)
 	}
-	if s.passed != 1 || s.failed != 1 || !strings.Contains(out.String(), "exit status 3\nno\n") {
+	if want := []string{"unable: no no-such-program; install it"}; !slices.Equal(s.skips, want) {
+		t.Errorf("skipped: %q", s.skips)
+	}
+	if s.passed != 2 || s.failed != 1 || !strings.Contains(out.String(), "exit status 3\nno\n") {
 		t.Errorf("%d passed, %d failed: %s", s.passed, s.failed, out.String())
 	}
 	for _, args := range [][]string{{"-check"}, {"-check", "x"}, {"-what", "x"}} {

@@ -1,11 +1,12 @@
 package lifecycle
 
 import (
-	"os"
 	"testing"
+
+	"jails/tests/host"
 )
 
 func TestMain(m *testing.M) {
 	helper()
-	os.Exit(m.Run())
+	host.Main(m)
 }
