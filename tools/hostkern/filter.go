@@ -128,11 +128,17 @@ func makeFilter(pid int, opens bool) program {
 	refuse := func(e unix.Errno) unix.SockFilter { return ret(retErrno | uint32(e)) }
 
 	// The busy ones first. A directory is no device, nor is a new file, and
-	// O_PATH opens neither.
+	// O_PATH opens neither. O_EXCL alone is of a device no other has open.
 	if opens {
-		const never = unix.O_DIRECTORY | unix.O_PATH | unix.O_EXCL
-		p.on(unix.SYS_OPENAT, low(2), when(opSet, never, 1), allow, notify)
-		p.on(unix.SYS_OPEN, low(1), when(opSet, never, 1), allow, notify)
+		open := func(flags int) []unix.SockFilter {
+			return []unix.SockFilter{
+				low(flags), when(opSet, unix.O_DIRECTORY|unix.O_PATH, 1), allow,
+				when(opSet, unix.O_CREAT, 2), when(opSet, unix.O_EXCL, 1), allow,
+				notify,
+			}
+		}
+		p.on(unix.SYS_OPENAT, open(2)...)
+		p.on(unix.SYS_OPEN, open(1)...)
 		p.on(unix.SYS_CREAT)
 		p.on(unix.SYS_OPENAT2)
 	}

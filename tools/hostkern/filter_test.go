@@ -107,6 +107,10 @@ func TestFilter(t *testing.T) {
 		{"x32", refuse(unix.ENOSYS), unix.SYS_GETPID | x32Bit, nil},
 		{"open", retNotify, unix.SYS_OPENAT, []uint64{0, 1, 0}},
 		{"open a directory", retAllow, unix.SYS_OPENAT, []uint64{0, 1, unix.O_DIRECTORY}},
+		{"open a path", retAllow, unix.SYS_OPEN, []uint64{0, unix.O_PATH}},
+		{"open a new file", retAllow, unix.SYS_OPENAT, []uint64{0, 1, unix.O_CREAT | unix.O_EXCL | unix.O_WRONLY}},
+		{"open or make a file", retNotify, unix.SYS_OPEN, []uint64{0, unix.O_CREAT | unix.O_WRONLY}},
+		{"open a disk for itself", retNotify, unix.SYS_OPENAT, []uint64{0, 1, unix.O_EXCL | unix.O_RDWR}},
 	} {
 		if got := interpret(t, p, uint32(c.nr), archAMD64, c.args...); got != c.want {
 			t.Errorf("%s: %#x, want %#x", c.name, got, c.want)

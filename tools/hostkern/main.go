@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -45,6 +46,7 @@ const (
 	exUnavailable = 69
 	exOSErr       = 71
 	exCantCreate  = 73
+	exNoPerm      = 77
 )
 
 func main() {
@@ -58,15 +60,26 @@ type exitError struct {
 
 func (e *exitError) Error() string { return e.err.Error() }
 
+// options are those of the usage.
+type options struct {
+	socket        string
+	verbose       bool
+	ready         int // a descriptor, or -1
+	killLeftovers bool
+	noConnector   bool
+	noOpens       bool
+}
+
 func run(args []string, stderr io.Writer) int {
+	var o options
 	f := flag.NewFlagSet("hostkern", flag.ContinueOnError)
 	f.SetOutput(io.Discard)
-	path := f.String("s", os.Getenv("HOSTKERN_SOCKET"), "")
-	verbose := f.Bool("v", false, "")
-	ready := f.Int("ready-fd", -1, "")
-	kill := f.Bool("kill-leftovers", false, "")
-	without := f.Bool("no-connector", false, "")
-	closed := f.Bool("no-opens", false, "")
+	f.StringVar(&o.socket, "s", os.Getenv("HOSTKERN_SOCKET"), "")
+	f.BoolVar(&o.verbose, "v", false, "")
+	f.IntVar(&o.ready, "ready-fd", -1, "")
+	f.BoolVar(&o.killLeftovers, "kill-leftovers", false, "")
+	f.BoolVar(&o.noConnector, "no-connector", false, "")
+	f.BoolVar(&o.noOpens, "no-opens", false, "")
 	if err := f.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			fmt.Print(usage)
@@ -79,10 +92,10 @@ func run(args []string, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "hostkern: no argument is expected: %q\n%s", f.Arg(0), usage)
 		return exUsage
 	}
-	if *path == "" {
-		*path = "/run/hostkern/hostkern.sock"
+	if o.socket == "" {
+		o.socket = "/run/hostkern/hostkern.sock"
 	}
-	err := daemon(*path, *ready, *verbose, *kill, *without, !*closed)
+	err := daemon(&o)
 	if err == nil {
 		return 0
 	}
@@ -94,25 +107,25 @@ func run(args []string, stderr io.Writer) int {
 	return exOSErr
 }
 
-func daemon(path string, ready int, verbose, kill, without, opens bool) error {
+func daemon(o *options) error {
 	if err := checkSeccomp(); err != nil {
 		return &exitError{exUnavailable, err}
 	}
 	if unix.Geteuid() != 0 {
-		return &exitError{77, errors.New("not root; as an ordinary user: unshare -Ur hostkern")}
+		return &exitError{exNoPerm, errors.New("not root; as an ordinary user: unshare -Ur hostkern")}
 	}
 	var fds unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &fds) == nil && fds.Cur < fds.Max {
 		fds.Cur = fds.Max
 		_ = unix.Setrlimit(unix.RLIMIT_NOFILE, &fds)
 	}
-	listener, lock, err := listen(path)
+	listener, lock, err := listen(o.socket)
 	if err != nil {
 		return &exitError{exCantCreate, err}
 	}
 	defer lock.Close()
 	defer listener.Close() // removes the socket
-	statePath = path + ".state"
+	statePath = o.socket + ".state"
 	old, err := readState(statePath)
 	if err != nil {
 		return &exitError{exUnavailable, fmt.Errorf("%w; remove it to start anew", err)}
@@ -124,9 +137,9 @@ func daemon(path string, ready int, verbose, kill, without, opens bool) error {
 	if err != nil {
 		return err
 	}
-	h.verbose, h.opens = verbose, opens
+	h.verbose, h.opens = o.verbose, !o.noOpens
 	h.say("for development and CI; this is no security boundary")
-	if kill {
+	if o.killLeftovers {
 		n, err := killLeftovers(&old)
 		if err != nil {
 			return fmt.Errorf("leftovers: %w", err)
@@ -135,7 +148,7 @@ func daemon(path string, ready int, verbose, kill, without, opens bool) error {
 	} else if h.left = old.still(); len(h.left.Procs) > 0 {
 		h.say("an earlier hostkern left processes in jails; what they ask for fails (ENOSYS) now:%s\n  remedy: start hostkern with --kill-leftovers", old.describe(h.left.Procs))
 	}
-	h.sayLimits(without)
+	h.sayLimits(o.noConnector)
 	if _, err := h.ensure(1); err != nil {
 		return fmt.Errorf("process 1: %w", err)
 	}
@@ -151,10 +164,10 @@ func daemon(path string, ready int, verbose, kill, without, opens bool) error {
 	failed := make(chan error, 2)
 	go h.run(failed)
 	go func() { failed <- h.accept(listener) }()
-	if ready >= 0 {
-		w := os.NewFile(uintptr(ready), "ready")
+	if o.ready >= 0 {
+		w := os.NewFile(uintptr(o.ready), "ready")
 		if _, err := w.WriteString("\n"); err != nil {
-			return fmt.Errorf("--ready-fd %d: %w", ready, err)
+			return fmt.Errorf("--ready-fd %d: %w", o.ready, err)
 		}
 		w.Close()
 	}
@@ -210,6 +223,7 @@ func (h *host) accept(l *net.UnixListener) error {
 		if err != nil {
 			if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) {
 				h.say("a connection: %v", err)
+				time.Sleep(100 * time.Millisecond) // it stays in the queue
 				continue
 			}
 			return err
@@ -219,8 +233,8 @@ func (h *host) accept(l *net.UnixListener) error {
 }
 
 // sayLimits says, one line each, what is not possible here.
-func (h *host) sayLimits(without bool) {
-	if without {
+func (h *host) sayLimits(noConnector bool) {
+	if noConnector {
 		h.say("process events: not used; forks are followed by their calls and by /proc, and short-lived processes counted late")
 	} else if c, err := openConnector(); err != nil {
 		h.say("process events: %v (only root of the first namespaces has them); forks are followed by their calls and by /proc, and short-lived processes counted late", err)
