@@ -208,6 +208,7 @@ void	jail_port_socket_opened(void);
 /* jail_pcb.c */
 bool	jail_pcb_bound(struct jail *, const struct jail_port *,
 	    struct jail_port *, struct jail **);
+u_int	jail_pcb_fallback(const struct socket *);
 
 /* jail_proc.c */
 void	jail_proc_init(void);

@@ -35,6 +35,7 @@ __KERNEL_RCSID(0, "$NetBSD$");
 #include <sys/param.h>
 #include <sys/systm.h>
 #include <sys/mutex.h>
+#include <sys/protosw.h>
 #include <sys/socket.h>
 #include <sys/socketvar.h>
 
@@ -46,6 +47,7 @@ __KERNEL_RCSID(0, "$NetBSD$");
 #include <netinet/in_pcb.h>
 #include <netinet/ip.h>
 #include <netinet/ip_var.h>
+#include <netinet/portalgo.h>
 #include <netinet/tcp.h>
 #include <netinet/tcp_timer.h>
 #include <netinet/tcp_var.h>
@@ -54,7 +56,13 @@ __KERNEL_RCSID(0, "$NetBSD$");
 
 #include <secmodel/jail/jail_impl.h>
 
-/* A socket of another than j that is bound in a range.  softnet_lock. */
+/*
+ * A socket of another than j that is bound in a range.  Needs softnet_lock.
+ *
+ * Connections that nobody has open any more, as they close or were not
+ * accepted yet, hold no port: else a server that was restarted in a new jail
+ * could not have its own for minutes.  Who listens is here for himself.
+ */
 static bool
 pcb_find(struct inpcbtable *table, struct jail *j,
     const struct jail_port *range, u_int *port, struct jail **holder)
@@ -69,8 +77,9 @@ pcb_find(struct inpcbtable *table, struct jail *j,
 		if (*port < range->jp_first || *port > range->jp_last)
 			continue;
 		so = inp->inp_socket;
-		*holder = so == NULL || so->so_cred == NULL ? NULL :
-		    jail_of(so->so_cred);
+		if (so == NULL || (so->so_state & SS_NOFDREF) != 0)
+			continue;
+		*holder = so->so_cred != NULL ? jail_of(so->so_cred) : NULL;
 		if (*holder != j)
 			return true;
 	}
@@ -107,4 +116,38 @@ jail_pcb_bound(struct jail *j, const struct jail_port *range,
 		bound->jp_last = port;
 	}
 	return found;
+}
+
+/*
+ * The port that an automatic choice for a socket may end with although nobody
+ * is asked about it, or 0.  Needs softnet_lock.
+ *
+ * All algorithms but BSD's say EINVAL if no candidate is left, and then
+ * portalgo_randport() takes the port below the last one chosen, free or not.
+ * A socket's owner picks the algorithm with IP_PORTALGO; of the default one,
+ * which only the host's root changes, nothing can be known here.
+ */
+u_int
+jail_pcb_fallback(const struct socket *so)
+{
+	const struct inpcb *inp;
+	bool low;
+
+	KASSERT(mutex_owned(softnet_lock));
+
+	switch (so->so_proto->pr_protocol) {
+	case IPPROTO_TCP:
+	case IPPROTO_UDP:
+		inp = so->so_pcb;
+		break;
+	default:
+		return 0;
+	}
+	if (inp->inp_portalgo == (int)PORTALGO_DEFAULT ||
+	    inp->inp_portalgo == PORTALGO_BSD)
+		return 0;
+	low = (inp->inp_flags & (inp->inp_af == AF_INET6 ? IN6P_LOWPORT :
+	    INP_LOWPORT)) != 0;
+	return (in_port_t)((low ? inp->inp_table->inpt_lastlow :
+	    inp->inp_table->inpt_lastport) - 1);
 }

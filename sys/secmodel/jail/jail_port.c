@@ -342,27 +342,127 @@ bind_verdict(struct jail *j, u_int request)
 	return atomic_load_relaxed(&j->j_verdict[i]);
 }
 
+/* The table for a socket's protocol. */
+static u_int
+socket_table(const struct socket *so)
+{
+
+	switch (so->so_proto->pr_protocol) {
+	case IPPROTO_TCP:
+		return TABLE_TCP;
+	case IPPROTO_UDP:
+		return TABLE_UDP;
+	default:
+		return TABLE_OTHER;
+	}
+}
+
+/*
+ * Whether a jail (NULL: the host) may begin an automatic choice.  If so, this
+ * thread chooses from now on.  Needs softnet_lock.
+ */
+static int
+bind_begin(struct jail *j, enum kauth_network_req req, struct socket *so)
+{
+	const uint32_t id = j != NULL ? j->j_id : JAIL_HOST;
+	uint32_t owner;
+	uint8_t verdict;
+	u_int port;
+
+	if (j != NULL) {
+		verdict = bind_verdict(j, JAIL_REQ_BIND_AUTO);
+		if (verdict == JAIL_VERDICT_DENY ||
+		    (verdict == JAIL_VERDICT_PORT &&
+		    (atomic_load_relaxed(&j->j_flags) & JAIL_STRICT) != 0))
+			return jail_deny(j, JAIL_SCOPE_PORT);
+		/* Without a candidate the choice would fail, and go on. */
+		if (req == KAUTH_REQ_NETWORK_BIND_PRIVPORT &&
+		    bind_verdict(j, req) == JAIL_VERDICT_DENY)
+			return jail_deny(j, JAIL_SCOPE_NETWORK);
+	}
+
+	/* Who picks an algorithm could have a port that nobody asks about. */
+	port = jail_pcb_fallback(so);
+	if (port != 0) {
+		owner = port_owner(socket_table(so), port);
+		if (owner != JAIL_HOST && owner != id)
+			return j != NULL ? jail_deny(j, JAIL_SCOPE_PORT) :
+			    KAUTH_RESULT_DENY;
+		if (j != NULL && port < IPPORT_RESERVED)
+			return jail_deny(j, JAIL_SCOPE_NETWORK);
+	}
+
+	atomic_store_relaxed(&auto_socket, so);
+	atomic_store_relaxed(&auto_lwp, curlwp);
+	return KAUTH_RESULT_DEFER;
+}
+
+/*
+ * Whether a jail (NULL: the host) may have a candidate of an automatic
+ * choice.  That one is passed over is nothing to report.  Needs no lock.
+ *
+ * The port is in host order, but an explicit one, in network order, may come
+ * here too, if a choice has found nothing: so both orders have to be free.
+ * For a candidate that is harmless, as it costs one of many; and it is never
+ * less than what an explicit port is asked for, but that strict jails, which
+ * are allowed to choose, get by it any port that nobody has reserved.
+ */
+static int
+bind_candidate(struct jail *j, enum kauth_network_req req, u_int table,
+    in_port_t port)
+{
+	const uint32_t id = j != NULL ? j->j_id : JAIL_HOST;
+	const uint32_t first = port_owner(table, port);
+	const uint32_t second = port_owner(table, ntohs(port));
+
+	if ((first != JAIL_HOST && first != id) ||
+	    (second != JAIL_HOST && second != id))
+		return KAUTH_RESULT_DENY;
+	if (j == NULL || (first == id && second == id))
+		return KAUTH_RESULT_DEFER;
+	if (req == KAUTH_REQ_NETWORK_BIND_PRIVPORT &&
+	    bind_verdict(j, req) == JAIL_VERDICT_DENY)
+		return KAUTH_RESULT_DENY;
+	return KAUTH_RESULT_DEFER;
+}
+
+/*
+ * Whether a jail (NULL: the host) may have the port that it asks for, in host
+ * order.  Takes jail_leaf.
+ */
+static int
+bind_explicit(struct jail *j, enum kauth_network_req req, u_int table,
+    u_int port)
+{
+	const uint32_t owner = port_owner(table, port);
+
+	if (j == NULL)
+		return owner == JAIL_HOST ? KAUTH_RESULT_DEFER :
+		    KAUTH_RESULT_DENY;
+	if (owner == j->j_id)
+		return KAUTH_RESULT_DEFER;
+	if (owner != JAIL_HOST ||
+	    (atomic_load_relaxed(&j->j_flags) & JAIL_STRICT) != 0)
+		return jail_deny(j, JAIL_SCOPE_PORT);
+	if (req == KAUTH_REQ_NETWORK_BIND_PRIVPORT &&
+	    bind_verdict(j, req) == JAIL_VERDICT_DENY)
+		return jail_deny(j, JAIL_SCOPE_NETWORK);
+	return KAUTH_RESULT_DEFER;
+}
+
 /*
  * Whether a process of a jail (NULL: of the host) may bind, for the listener
- * of the network scope.  softnet_lock is held, for inet.
+ * of the network scope.  Needs softnet_lock, for inet; takes jail_leaf.
  *
- * The address is that of the caller for an explicit port, in network order.
- * For a candidate of an automatic choice the port is in host order, and
- * family and length of the address are whatever was on the stack: so the
- * family is the socket's, and while the thread may be choosing both orders
- * have to be free.  For a candidate that is harmless, as it costs one of
- * many; and it is never less than what an explicit port is asked for.
+ * The address is that of the caller for an explicit port.  For a candidate
+ * of an automatic choice family and length of the address are whatever was
+ * on the stack: so the family is the socket's.
  */
 int
 jail_port_bind(struct jail *j, enum kauth_network_req req, struct socket *so,
     const void *address)
 {
 	const struct sockaddr_in *sin = address;	/* as in sockaddr_in6 */
-	const uint32_t id = j != NULL ? j->j_id : JAIL_HOST;
-	uint32_t owner, swapped;
-	bool chosen;
-	u_int port, table;
-	uint8_t verdict;
 
 	switch (so->so_proto->pr_domain->dom_family) {
 	case AF_INET:
@@ -374,64 +474,14 @@ jail_port_bind(struct jail *j, enum kauth_network_req req, struct socket *so,
 	if (j == NULL && atomic_load_relaxed(&port_jails) == 0)
 		return KAUTH_RESULT_DEFER;
 
-	if (sin->sin_port == 0) {
-		atomic_store_relaxed(&auto_socket, so);
-		atomic_store_relaxed(&auto_lwp, curlwp);
-		if (j == NULL)
-			return KAUTH_RESULT_DEFER;
-		verdict = bind_verdict(j, JAIL_REQ_BIND_AUTO);
-		if (verdict == JAIL_VERDICT_DENY ||
-		    (verdict == JAIL_VERDICT_PORT &&
-		    (atomic_load_relaxed(&j->j_flags) & JAIL_STRICT) != 0))
-			return jail_deny(j, JAIL_SCOPE_PORT);
-		return KAUTH_RESULT_DEFER;
-	}
+	KASSERT(mutex_owned(softnet_lock));
 
-	chosen = atomic_load_relaxed(&auto_lwp) == curlwp &&
-	    atomic_load_relaxed(&auto_socket) == so;
-	if (!chosen)
-		atomic_store_relaxed(&auto_lwp, NULL);
-
-	switch (so->so_proto->pr_protocol) {
-	case IPPROTO_TCP:
-		table = TABLE_TCP;
-		break;
-	case IPPROTO_UDP:
-		table = TABLE_UDP;
-		break;
-	default:
-		table = TABLE_OTHER;
-		break;
-	}
-	port = ntohs(sin->sin_port);
-	owner = port_owner(table, port);
-	if (owner != JAIL_HOST && owner != id)
-		goto taken;
-	if (chosen) {
-		port = sin->sin_port;
-		swapped = owner;
-		owner = port_owner(table, port);
-		if (owner != JAIL_HOST && owner != id)
-			goto taken;
-		/* Either may be the one that is meant. */
-		if (swapped == JAIL_HOST)
-			owner = JAIL_HOST;
-	}
-	if (j == NULL || owner == id)
-		return KAUTH_RESULT_DEFER;
-
-	/* Nobody has reserved it. */
-	if (!chosen && (atomic_load_relaxed(&j->j_flags) & JAIL_STRICT) != 0)
-		return jail_deny(j, JAIL_SCOPE_PORT);
-	if (req == KAUTH_REQ_NETWORK_BIND_PRIVPORT &&
-	    bind_verdict(j, req) == JAIL_VERDICT_DENY)
-		return chosen ? KAUTH_RESULT_DENY :
-		    jail_deny(j, JAIL_SCOPE_NETWORK);
-	return KAUTH_RESULT_DEFER;
-
-taken:
-	/* That a candidate was passed over is nothing to report. */
-	if (j != NULL && !chosen)
-		return jail_deny(j, JAIL_SCOPE_PORT);
-	return KAUTH_RESULT_DENY;
+	if (sin->sin_port == 0)
+		return bind_begin(j, req, so);
+	if (atomic_load_relaxed(&auto_lwp) == curlwp &&
+	    atomic_load_relaxed(&auto_socket) == so)
+		return bind_candidate(j, req, socket_table(so),
+		    sin->sin_port);
+	atomic_store_relaxed(&auto_lwp, NULL);
+	return bind_explicit(j, req, socket_table(so), ntohs(sin->sin_port));
 }

@@ -175,3 +175,11 @@ jail_pcb_bound(struct jail *j, const struct jail_port *want,
 	mutex_exit(&bound_lock);
 	return false;
 }
+
+/* In place of jail_pcb.c: Linux chooses no port without asking. */
+u_int
+jail_pcb_fallback(const struct socket *so __unused)
+{
+
+	return 0;
+}

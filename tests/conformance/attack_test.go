@@ -1,0 +1,306 @@
+package conformance
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"runtime"
+	"strconv"
+	"sync"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"jails/src/secmodel"
+)
+
+// What others have got wrong, each as someone would use it who is root in a
+// jail, or nobody on the host. tests/mutation breaks the model in each of these
+// ways, and wants to see the tests of this package fail.
+
+func init() {
+	// bind-again PORT PORT: with one socket and one thread, a port of which
+	// nothing may come, and then another, which counts.
+	verb("bind-again", func(args []string) (string, error) {
+		ports, err := numbers(args)
+		if err != nil {
+			return "", err
+		}
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		s, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		if err != nil {
+			return "", fmt.Errorf("socket: %v", err)
+		}
+		defer unix.Close(s)
+		if err := unix.Bind(s, &unix.SockaddrInet4{Port: ports[0]}); err == nil {
+			return "", fmt.Errorf("port %d is bound", ports[0])
+		}
+		return "", unix.Bind(s, &unix.SockaddrInet4{Port: ports[1]})
+	})
+	// enter-often ID N: N threads at the same time; how many are told that
+	// they have entered.
+	verb("enter-often", func(args []string) (string, error) {
+		n, err := numbers(args)
+		if err != nil {
+			return "", err
+		}
+		clients := make([]*secmodel.Client, n[1])
+		for i := range clients {
+			if clients[i], err = secmodel.Open(); err != nil {
+				return "", err
+			}
+		}
+		var (
+			wg    sync.WaitGroup
+			mu    sync.Mutex
+			count int
+			begin = make(chan struct{})
+		)
+		for _, c := range clients {
+			wg.Go(func() {
+				runtime.LockOSThread()
+				defer runtime.UnlockOSThread()
+				<-begin
+				if c.Enter(secmodel.ID(n[0]), false) == nil {
+					mu.Lock()
+					count++
+					mu.Unlock()
+				}
+			})
+		}
+		close(begin)
+		wg.Wait()
+		return strconv.Itoa(count), nil
+	})
+}
+
+// TestFailedChoice: a choice of the kernel's that has come to nothing gives no
+// right to choose oneself.
+func TestFailedChoice(t *testing.T) {
+	need(t)
+	for name, level := range levels {
+		t.Run(name, func(t *testing.T) {
+			j := newJail(t, secmodel.Config{Level: level, Strict: true, Ports: berths})
+			for who, uid := range uids {
+				got := j.actor(t, uid).do(t, "bind-again", "0", "7650")
+				check(t, got.errno() == unix.EACCES, "strictly jailed %s binds 7650 after a refused choice: %s (%s), want EACCES", who, got, got.Error)
+			}
+		})
+	}
+	newJail(t, secmodel.Config{Ports: []secmodel.PortRange{{First: 7660, Last: 7660}}})
+	got := newJail(t, secmodel.Config{}).actor(t, 0).do(t, "bind-again", "7660", "7660")
+	check(t, got.errno() == unix.EACCES, "another jail's port at the second try: %s, want EACCES", got)
+}
+
+// TestEnteringOnce: of threads that enter at the same moment one does, and
+// makes the process a member; the others are in a jail then.
+func TestEnteringOnce(t *testing.T) {
+	need(t)
+	for range 5 {
+		j := newJail(t, secmodel.Config{})
+		a := start(t, part{})
+		got := a.do(t, "enter-often", j.id.String(), "4")
+		r := j.record(t)
+		check(t, got.Value == "1" && r.Processes == 1 && r.Entries == 1, "of four threads %q enter (%s); the record: %d processes, %d entries, want one", got.Value, got.Error, r.Processes, r.Entries)
+		a.end()
+		eventually(t, "the jail is empty", func() bool { return j.record(t).Processes == 0 })
+	}
+}
+
+// TestHostUsersAreKeptOut: the same number on the host is someone else.
+func TestHostUsersAreKeptOut(t *testing.T) {
+	need(t)
+	needUser(t)
+	rules := table(t)
+	j := newJail(t, secmodel.Config{Level: secmodel.Low})
+	target := j.actor(t, user)
+	outside, root := start(t, part{Observe: true, UID: user}), start(t, part{Observe: true})
+	tried := 0
+	for i := range attempts {
+		a := &attempts[i]
+		if !a.targets || a.spoils || a.impossible() != "" || rules[a.rules[0]].Verdict[secmodel.Low] != secmodel.Own {
+			continue
+		}
+		tried++
+		got := outside.do(t, "attempt", a.name, strconv.Itoa(target.pid))
+		check(t, got.Error != "", "a user of the host: %s at a jailed process of the same number goes", a.name)
+	}
+	check(t, tried >= 3, "only %d attempts tried", tried)
+	got := root.do(t, "kill", strconv.Itoa(target.pid), "0")
+	check(t, got.Error == "", "the host's root may not signal a jailed process: %s", got)
+}
+
+// TestReadersTakeNothing: counters are there for the next reader too, whoever
+// read them, and one jail's noise does not hide another's.
+func TestReadersTakeNothing(t *testing.T) {
+	need(t)
+	j, noisy := newJail(t, secmodel.Config{}), newJail(t, secmodel.Config{})
+	a, b := j.actor(t, 0), noisy.actor(t, 0)
+	a.do(t, "attempt", "mount")
+	if got := a.do(t, "run", "burn"); got.Error != "" {
+		t.Fatal(got.Error)
+	}
+	first := j.record(t)
+	check(t, first.Denials["system"] == 1, "one refused mount counts %v", first.Denials)
+	for range 20 {
+		b.do(t, "attempt", "mount")
+	}
+	inside := start(t, part{Jail: j.id, Known: true})
+	for range 3 {
+		inside.do(t, "jails")
+		r := j.record(t)
+		check(t, maps.Equal(r.Denials, first.Denials) && r.User+r.System >= first.User+first.System && r.Forks >= first.Forks && r.Exits >= first.Exits,
+			"after reading: denials %v, were %v; %v and %v of processor time, were %v and %v", r.Denials, first.Denials, r.User, r.System, first.User, first.System)
+	}
+}
+
+// TestShortLives: what ends between two looks is counted, and so is its time.
+func TestShortLives(t *testing.T) {
+	need(t)
+	j := newJail(t, secmodel.Config{})
+	a := j.actor(t, 0)
+	before := j.record(t)
+	const lives = 20
+	for range lives {
+		if got := a.do(t, "run", "exit"); got.Error != "" {
+			t.Fatal(got.Error)
+		}
+	}
+	r := j.record(t)
+	check(t, r.Forks-before.Forks == lives && r.Exits-before.Exits == lives, "%d short lives count %d forks, %d exits", lives, r.Forks-before.Forks, r.Exits-before.Exits)
+}
+
+// TestWhatServicesNeed: no level is so strict that nothing runs in it.
+func TestWhatServicesNeed(t *testing.T) {
+	need(t)
+	for name, level := range levels {
+		a := newJail(t, secmodel.Config{Level: level}).actor(t, 0)
+		for _, what := range []string{"open-null", "open-file", "open-tcp", "open-local"} {
+			if missing["null"] != "" && what == "open-null" {
+				continue
+			}
+			got := a.do(t, what)
+			check(t, got.Error == "" || what == "open-file" && got.errno() == unix.ENOENT, "%s: jailed root: %s: %s", name, what, got.Error)
+		}
+		got := a.do(t, "bind", "tcp", "127.0.0.1", "7670", "listening")
+		check(t, got.Error == "", "%s: jailed root serves at 7670: %s", name, got.Error)
+		a.do(t, "close")
+		if got = a.do(t, "run", "exit"); got.Error != "" {
+			check(t, false, "%s: jailed root runs a program: %s", name, got.Error)
+		}
+		got = a.do(t, "attempt", "chroot")
+		check(t, (got.Error == "") == (level != secmodel.High), "%s: jailed root changes its root: %s", name, got)
+	}
+	got := newJail(t, secmodel.Config{Level: secmodel.High, Allow: []string{"chroot"}}).actor(t, 0).do(t, "attempt", "chroot")
+	check(t, got.Error == "", "high, chroot allowed: jailed root changes its root: %s", got)
+}
+
+// TestDestroyedJailsLeaveNothing: neither their name nor their ports are taken.
+func TestDestroyedJailsLeaveNothing(t *testing.T) {
+	need(t)
+	const port = 7680
+	config := secmodel.Config{Ports: []secmodel.PortRange{{First: port, Last: port}}}
+	first := newJail(t, config)
+	a := first.actor(t, 0)
+	if got := a.do(t, "bind", "tcp", "0.0.0.0", strconv.Itoa(port), "listening"); got.Error != "" {
+		t.Fatal(got.Error)
+	}
+	if err := model.Kill(first.id, int(unix.SIGKILL)); err != nil {
+		t.Fatal(err)
+	}
+	a.end()
+	first.wait(t)
+	if err := model.Destroy(first.id); err != nil {
+		t.Fatal(err)
+	}
+	host := start(t, part{Observe: true})
+	got := binds(t, host, "tcp", "127.0.0.1", port, "reuse")
+	check(t, got.Error == "", "a destroyed jail's port is still kept from the host: %s", got)
+	host.end()
+	// Who has it now can't be known from the one before.
+	id, err := model.Create(first.name, first.root, config)
+	if !check(t, err == nil && id != first.id, "the same jail again: id %d after %d, %v", id, first.id, err) {
+		return
+	}
+	second := &jail{id: id, name: first.name, root: first.root}
+	defer func() {
+		if err := second.end(); err != nil {
+			t.Error(err)
+		}
+	}()
+	b := second.actor(t, 0)
+	got = b.do(t, "bind", "tcp", "0.0.0.0", strconv.Itoa(port), "reuse")
+	check(t, got.Error == "", "the same jail again may not bind its port: %s", got)
+	b.end()
+}
+
+// TestServerRestarts: a server's last connections, which nobody has open any
+// more, do not keep its port from the jail that comes after.
+func TestServerRestarts(t *testing.T) {
+	need(t)
+	const port = 7690
+	config := secmodel.Config{Ports: []secmodel.PortRange{{First: port, Last: port}}}
+	for _, how := range []string{"closes first", "is killed"} {
+		t.Run(how, func(t *testing.T) {
+			j := newJail(t, config)
+			server, client := j.actor(t, 0), start(t, part{Observe: true})
+			if got := server.do(t, "bind", "tcp", "127.0.0.1", strconv.Itoa(port), "listening", "reuse"); got.Error != "" {
+				t.Fatal(got.Error)
+			}
+			for n := range 3 {
+				t.Log("connection", n)
+				if got := client.do(t, "connect", strconv.Itoa(port)); got.Error != "" {
+					t.Fatal(got.Error)
+				}
+				if got := server.do(t, "accept"); got.Error != "" {
+					t.Fatal(got.Error)
+				}
+			}
+			if how == "closes first" {
+				server.do(t, "close")
+				client.do(t, "close")
+			}
+			if err := model.Kill(j.id, int(unix.SIGKILL)); err != nil {
+				t.Fatal(err)
+			}
+			server.end()
+			j.wait(t)
+			if err := model.Destroy(j.id); err != nil {
+				t.Fatal(err)
+			}
+			next := newJail(t, config)
+			got := next.actor(t, 0).do(t, "bind", "tcp", "127.0.0.1", strconv.Itoa(port), "listening", "reuse")
+			check(t, got.Error == "", "the next server binds: %s", got.Error)
+		})
+	}
+}
+
+func init() {
+	// connect PORT: a connection that is kept.
+	verb("connect", func(args []string) (string, error) {
+		n, err := numbers(args)
+		if err != nil {
+			return "", err
+		}
+		s, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		if err != nil {
+			return "", err
+		}
+		held = append(held, s)
+		return "", unix.Connect(s, &unix.SockaddrInet4{Port: n[0], Addr: [4]byte{127, 0, 0, 1}})
+	})
+	// accept: a connection to the socket that was bound last, kept before it.
+	verb("accept", func([]string) (string, error) {
+		if len(held) == 0 {
+			return "", errors.New("nothing is bound")
+		}
+		last := len(held) - 1
+		s, _, err := unix.Accept(held[last])
+		if err != nil {
+			return "", err
+		}
+		held = append(held[:last], s, held[last])
+		return "", nil
+	})
+}
