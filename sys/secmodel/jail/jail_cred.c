@@ -234,46 +234,86 @@ cred_changed(struct cred_bucket *b)
 }
 
 /*
- * Give a credential to a jail, in place of another if it had one.  Does not
- * sleep; takes jail_leaf.  The caller holds the credential and the jail.
+ * Give a credential to a jail, in place of another if it had one; a node is
+ * free if it had none.  Needs jail_leaf.
  */
-void
-jail_cred_attach(kauth_cred_t cred, struct jail *j)
+static void
+cred_attach(kauth_cred_t cred, struct jail *j)
 {
 	struct cred_bucket *b = cred_bucket(cred);
-	struct cred_chunk *cc;
 	struct cred_node *n;
 
-	mutex_spin_enter(&jail_leaf);
-	n = cred_lookup(cred);
-	if (n == NULL && cred_nfree == 0) {
-		/* Not expected: every path here has a node set aside. */
-		mutex_spin_exit(&jail_leaf);
-		cc = kmem_zalloc(sizeof(*cc), KM_NOSLEEP);
-		mutex_spin_enter(&jail_leaf);
-		if (cc != NULL)
-			cred_add_chunk(cc);
-		/* A credential that lost its jail would be the host's. */
-		if (cred_nfree == 0)
-			panic("secmodel_jail: no memory for a credential");
-	}
+	KASSERT(mutex_owned(&jail_leaf));
+
 	jail_hold(j);
+	n = cred_lookup(cred);
 	if (n != NULL) {
 		jail_release(n->cn_jail);
 		/* One word: readers see the one or the other. */
 		atomic_store_release(&n->cn_jail, j);
-	} else {
-		n = cred_free;
-		cred_free = n->cn_next;
-		cred_nfree--;
-		cred_change(b);
-		atomic_store_relaxed(&n->cn_cred, cred);
-		atomic_store_relaxed(&n->cn_jail, j);
-		atomic_store_relaxed(&n->cn_next, b->cb_first);
-		atomic_store_release(&b->cb_first, n);
-		cred_changed(b);
-		atomic_store_relaxed(&cred_count, cred_count + 1);
+		return;
 	}
+	KASSERT(cred_nfree > 0);
+	n = cred_free;
+	cred_free = n->cn_next;
+	cred_nfree--;
+	cred_change(b);
+	atomic_store_relaxed(&n->cn_cred, cred);
+	atomic_store_relaxed(&n->cn_jail, j);
+	atomic_store_relaxed(&n->cn_next, b->cb_first);
+	atomic_store_release(&b->cb_first, n);
+	cred_changed(b);
+	atomic_store_relaxed(&cred_count, cred_count + 1);
+}
+
+/*
+ * Give a credential to a jail, and leave the reserve as it is.  The caller
+ * holds both.  May sleep; takes jail_leaf.
+ */
+void
+jail_cred_attach(kauth_cred_t cred, struct jail *j)
+{
+	struct cred_chunk *cc;
+
+	ASSERT_SLEEPABLE();
+
+	mutex_spin_enter(&jail_leaf);
+	while (cred_nfree <= RESERVE) {
+		mutex_spin_exit(&jail_leaf);
+		cc = kmem_zalloc(sizeof(*cc), KM_SLEEP);
+		mutex_spin_enter(&jail_leaf);
+		cred_add_chunk(cc);
+	}
+	cred_attach(cred, j);
+	mutex_spin_exit(&jail_leaf);
+}
+
+/*
+ * Give a copy of a jailed credential to its jail.  Does not sleep; takes
+ * jail_leaf.
+ *
+ * What a jailed thread copies to has had its jail from the start.  So a node
+ * is taken from the reserve only for a thread that was in a system call, with
+ * the host's credential, when another thread of its process entered, and
+ * changes ids in that very call; jail_enter() has seen to a node for each.
+ * If all of that memory were gone nevertheless there would be one thing
+ * left: a credential that lost its jail would be the host's.
+ */
+static void
+cred_attach_copy(kauth_cred_t cred, struct jail *j)
+{
+	struct cred_chunk *cc;
+
+	mutex_spin_enter(&jail_leaf);
+	if (cred_nfree == 0 && cred_lookup(cred) == NULL) {
+		mutex_spin_exit(&jail_leaf);
+		cc = kmem_zalloc(sizeof(*cc), KM_NOSLEEP);
+		if (cc == NULL)
+			panic("secmodel_jail: no memory for a credential");
+		mutex_spin_enter(&jail_leaf);
+		cred_add_chunk(cc);
+	}
+	cred_attach(cred, j);
 	mutex_spin_exit(&jail_leaf);
 }
 
@@ -321,16 +361,14 @@ jail_cred_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
 		 * start; a copy that follows then needs no memory.
 		 */
 		j = jail_of(curlwp->l_cred);
-		if (j != NULL) {
-			jail_cred_reserve(1);
+		if (j != NULL)
 			jail_cred_attach(cred, j);
-		}
 		break;
 	case KAUTH_CRED_COPY:
 		/* A copy of the host's does not leave its maker's jail. */
 		j = jail_of(cred);
 		if (j != NULL)
-			jail_cred_attach(arg0, j);
+			cred_attach_copy(arg0, j);
 		break;
 	case KAUTH_CRED_FORK:
 		jail_proc_forked(arg1);

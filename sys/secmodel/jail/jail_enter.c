@@ -203,7 +203,9 @@ file_reason(struct lwp *l, struct file *fp, bool exclose, struct vnode *root)
 	case DTYPE_SEM:
 	case DTYPE_EVENTFD:
 	case DTYPE_TIMERFD:
+#ifdef DTYPE_MEMFD	/* from 11 */
 	case DTYPE_MEMFD:
+#endif
 		return JAIL_REASON_NONE;
 	default:
 		/* Cloned devices: bpf, tap, audio. */
@@ -314,9 +316,9 @@ enter_cred(struct proc *p, struct jail *j)
 	kauth_cred_t cred;
 
 	cred = kauth_cred_alloc();
+	jail_cred_attach(cred, j);
 	proc_crmod_enter();
 	kauth_cred_clone(p->p_cred, cred);
-	jail_cred_attach(cred, j);
 	proc_crmod_leave(cred, p->p_cred, true);
 }
 
@@ -381,7 +383,7 @@ jail_enter(struct lwp *l, const struct jail_request *jq,
 	 * its credential, without a node of its own for the copy.
 	 */
 	jm = kmem_zalloc(sizeof(*jm), KM_SLEEP);
-	jail_cred_reserve(p->p_nlwps + 1);
+	jail_cred_reserve(p->p_nlwps);
 	enter_root(p, j->j_root);
 	enter_cred(p, j);
 	jail_proc_add(jm, j, p, init);

@@ -139,11 +139,16 @@ jail_free(struct jail *j)
 	kmem_free(j, sizeof(*j));
 }
 
-/* Free the jails that ended since.  May sleep; takes jail_leaf. */
+/*
+ * Free the jails that ended since.  Needs jail_lock, under which others look
+ * into jails that they have found by a credential; takes jail_leaf.
+ */
 void
 jail_reap(void)
 {
 	struct jail *j;
+
+	KASSERT(mutex_owned(&jail_lock));
 
 	for (;;) {
 		mutex_spin_enter(&jail_leaf);

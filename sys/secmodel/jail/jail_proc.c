@@ -50,6 +50,7 @@ __KERNEL_RCSID(0, "$NetBSD$");
 #include <sys/rwlock.h>
 #include <sys/signal.h>
 #include <sys/signalvar.h>
+#include <sys/sysctl.h>
 
 #include <secmodel/jail/jail_impl.h>
 
@@ -329,10 +330,9 @@ member_exec(struct proc *p, void *cookie)
 		return;
 
 	cred = kauth_cred_alloc();
-	jail_cred_reserve(1);
+	jail_cred_attach(cred, j);
 	proc_crmod_enter();
 	kauth_cred_clone(p->p_cred, cred);
-	jail_cred_attach(cred, j);
 	proc_crmod_leave(cred, p->p_cred, true);
 }
 
@@ -401,7 +401,8 @@ members_signal(struct jail *j, u_int kill)
 
 /*
  * Command: let a jail die.  All is denied to it from now on, and every
- * member gets the signal.  Needs jail_lock.  May sleep, a second at most.
+ * member gets the signal.  Needs jail_lock and the sysctl tree lock.  May
+ * sleep, a second at most, without these, so that others need not wait.
  *
  * A fork or execve that was under way has to come to its end first, so there
  * are at least two passes; after SIGKILL they go on for a moment until all
@@ -433,6 +434,8 @@ jail_kill(const struct jail_request *jq, struct jail_reply *reply)
 	kill = ++j->j_kills;
 	mutex_exit(&proc_lock);
 
+	/* Once there has been a jail, the module with its nodes stays. */
+	sysctl_unlock();
 	missed = members_signal(j, kill);
 	for (pass = 0; pass < hz; pass++) {
 		if (atomic_load_relaxed(&j->j_nmembers) == 0)
@@ -440,9 +443,16 @@ jail_kill(const struct jail_request *jq, struct jail_reply *reply)
 		if (missed == 0 && pass > 0 &&
 		    (jq->jq_signal != SIGKILL || pass >= hz / 10))
 			break;
-		(void)kpause("jailkill", false, 1, NULL);
+		(void)kpause("jailkill", false, 1, &jail_lock);
+		missed = 0;
+		j = jail_find(jq->jq_id);
+		if (j == NULL)	/* destroyed meanwhile */
+			break;
 		missed = members_signal(j, kill);
 	}
+	mutex_exit(&jail_lock);
+	sysctl_relock();
+	mutex_enter(&jail_lock);
 	if (missed > 0)
 		return jail_refuse(reply, JAIL_REASON_MEMBERS, (int)missed,
 		    EAGAIN);

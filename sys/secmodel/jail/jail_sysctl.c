@@ -127,7 +127,8 @@ command(struct lwp *l, const struct jail_request *jq,
 {
 	int error;
 
-	if (jail_of(l->l_cred) != NULL)
+	/* Another thread may have entered a jail during this call. */
+	if (jail_of(l->l_cred) != NULL || jail_of_proc(l->l_proc) != NULL)
 		return jail_refuse(reply, JAIL_REASON_NOT_HOST, 0, EPERM);
 	if (kauth_cred_geteuid(l->l_cred) != 0)
 		return jail_refuse(reply, JAIL_REASON_NOT_ROOT, 0, EPERM);
@@ -135,8 +136,8 @@ command(struct lwp *l, const struct jail_request *jq,
 	if (error != 0)
 		return error;
 
-	jail_reap();
 	mutex_enter(&jail_lock);
+	jail_reap();
 	switch (jq->jq_command) {
 	case JAIL_COMMAND_CREATE:
 		error = jail_create(l, jq, ports, reply);
