@@ -4,6 +4,7 @@
 package exporter
 
 import (
+	"bufio"
 	"context"
 	"io"
 	"net/http"
@@ -142,32 +143,37 @@ func TestUnprivileged(t *testing.T) {
 func TestServes(t *testing.T) {
 	h := host.New(t)
 	h.Run(t, "jailctl", "create", "-n", "web", root(t))
-	file := filepath.Join(h.Dir, "web.log")
-	log, err := os.Create(file)
+	cmd := h.Command(t.Context(), "jail-exporter", "--web.listen-address", "127.0.0.1:0")
+	log, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer log.Close()
-	cmd := h.Command(context.Background(), "jail-exporter", "--web.listen-address", "127.0.0.1:0")
-	cmd.Stderr = log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	address, said := "", make(chan struct{})
+	go func() {
+		defer close(said)
+		for lines := bufio.NewScanner(log); lines.Scan(); {
+			if _, rest, ok := strings.Cut(lines.Text(), `"address":"`); ok && address == "" {
+				address, _, _ = strings.Cut(rest, `"`)
+				said <- struct{}{}
+			}
+		}
+	}()
 	defer func() {
 		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Error(err)
+		}
+		for range said { // to its end, before Wait closes the pipe
 		}
 		if err := cmd.Wait(); err != nil {
 			t.Errorf("after SIGTERM: %v", err)
 		}
 	}()
-	address := ""
-	host.Eventually(t, "it listens", func() bool {
-		b, err := os.ReadFile(file)
-		_, rest, ok := strings.Cut(string(b), `"address":"`)
-		address, _, _ = strings.Cut(rest, `"`)
-		return err == nil && ok
-	})
+	if _, ok := <-said; !ok {
+		t.Fatal("it ends without a word of its address")
+	}
 	body, err := get("http://" + address + "/metrics")
 	if err != nil || !strings.Contains(body, `jail_info{id="1",jail="web",level="high",state="active"} 1`) ||
 		!strings.Contains(body, "jail_scrape_success 1") {
