@@ -82,6 +82,11 @@ func (p *Program) Relay() (status int, err error) {
 	defer signal.Stop(ended)
 	signal.Notify(r.signals, unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2)
 	defer signal.Stop(r.signals)
+	// Without a reader of our output a write fails, in place of ending us:
+	// the terminal is to be set back first.
+	unread := make(chan os.Signal, 1)
+	signal.Notify(unread, unix.SIGPIPE)
+	defer signal.Stop(unread)
 
 	pid, err := syscall.ForkExec(self, p.again(), &syscall.ProcAttr{Env: os.Environ(), Files: r.files[:], Sys: &syscall.SysProcAttr{Setsid: true}})
 	r.release()

@@ -122,6 +122,46 @@ func TestTerminalSize(t *testing.T) {
 	}
 }
 
+// The caller's terminal is set back, even where nobody reads the output any
+// more.
+func TestTerminalRestored(t *testing.T) {
+	h := host.New(t)
+	h.Run(t, "jailctl", "create", "-n", "web", "-l", "medium", userland(t, h))
+	defer h.Run(t, "jailctl", "destroy", "-k", "web")
+	master, slave, err := terminal.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer master.Close()
+	defer slave.Close()
+	before, err := unix.IoctlGetTermios(int(slave.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := h.Command(t.Context(), "jailctl", "exec", "-t", "web", "yes")
+	cmd.Stdin, cmd.Stdout = slave, write
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	write.Close()
+	if _, err := read.Read(make([]byte, 1)); err != nil {
+		t.Error(err)
+	}
+	read.Close()
+	_ = cmd.Wait()
+	after, err := unix.IoctlGetTermios(int(slave.Fd()), unix.TCGETS)
+	if err != nil || *after != *before {
+		t.Errorf("%v: modes %+v, before %+v", err, after, before)
+	}
+	if cmd.ProcessState.ExitCode() != 128+int(unix.SIGHUP) {
+		t.Errorf("it ended with %v", cmd.ProcessState)
+	}
+}
+
 // A program that leaves a child with its output open does not hold up exec,
 // and what it wrote is not lost.
 func TestLeftOpen(t *testing.T) {
