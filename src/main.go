@@ -1,8 +1,3 @@
-// Jails for NetBSD: the commands in one program, which looks at the name that
-// it is run under, or, under its own, at its first argument. jail-exporter is
-// a program of its own, because of what its libraries do at start.
-package main
-
 // How many threads a control group allows these commands doesn't matter: not
 // to look spares each start a reading of the mounts, and the idle supervisor
 // and jail-init waking up to look again.
@@ -10,11 +5,17 @@ package main
 //go:debug containermaxprocs=0
 //go:debug updatemaxprocs=0
 
+// Jails for NetBSD: the commands in one program, which looks at the name that
+// it is run under, or, under its own, at its first argument. jail-exporter is
+// a program of its own, because of what its libraries do at start.
+package main
+
 import (
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"jails/src/exit"
@@ -35,13 +36,14 @@ var commands = [...]struct {
 
 func main() { os.Exit(dispatch(os.Args, os.Stdin, os.Stdout, os.Stderr)) }
 
-// dispatch runs the command that args name. What follows a colon in args[0]
-// is there for ps(1) only, as in "jailctl: supervise web".
+// dispatch runs the command that args name. Words may follow it in args[0],
+// after a colon: "jailctl: supervise web" is how ps(1) shows a daemon.
 func dispatch(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
 		args = []string{"jails"}
 	}
-	name, _, _ := strings.Cut(filepath.Base(args[0]), ":")
+	name, words, _ := strings.Cut(filepath.Base(args[0]), ":")
+	args = slices.Insert(slices.Clone(args), 1, strings.Fields(words)...)
 	if run := find(name); run != nil {
 		return run(args, stdin, stdout, stderr)
 	}

@@ -30,6 +30,15 @@ func TestDispatch(t *testing.T) {
 	}
 }
 
+// A daemon's name and words are one argument, as ps(1) is to show them.
+func TestDispatchTitle(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	code := dispatch([]string{"/sbin/jailctl: supervise --help"}, strings.NewReader(""), &stdout, &stderr)
+	if code != 0 || !strings.HasPrefix(stdout.String(), "usage: jailctl supervise") {
+		t.Errorf("%d\n%s%s", code, stdout.String(), stderr.String())
+	}
+}
+
 func TestTable(t *testing.T) {
 	seen := map[string]bool{}
 	for _, c := range commands {

@@ -88,9 +88,9 @@ func (c *Client) Ask(ctx context.Context, m *Message, progress func(string)) (*M
 	if err != nil {
 		return nil, err
 	}
-	if _, err := c.conn.Write(frame); err != nil {
-		return nil, c.failed(ctx, err)
-	}
+	// Whoever is turned away may find the connection closed, with the reason
+	// in it.
+	_, unsent := c.conn.Write(frame)
 	buf := make([]byte, 4096)
 	for {
 		for {
@@ -103,9 +103,9 @@ func (c *Client) Ask(ctx context.Context, m *Message, progress func(string)) (*M
 			}
 			c.in = rest
 			switch {
-			case answer.ID != m.ID:
-			case answer.Op == OpError:
+			case answer.Op == OpError && (answer.ID == m.ID || answer.ID == 0):
 				return nil, &Refused{answer.Error}
+			case answer.ID != m.ID:
 			case answer.Op == OpProgress:
 				if progress != nil {
 					progress(answer.Error)
@@ -117,6 +117,9 @@ func (c *Client) Ask(ctx context.Context, m *Message, progress func(string)) (*M
 		n, err := c.conn.Read(buf)
 		c.in = append(c.in, buf[:n]...)
 		if err != nil && n == 0 {
+			if unsent != nil {
+				err = unsent
+			}
 			return nil, c.failed(ctx, err)
 		}
 	}

@@ -137,8 +137,14 @@ func pair(t *testing.T, l *event.Loop, o PeerOptions) (a, b *Peer) {
 func TestPeerDescriptors(t *testing.T) {
 	l := newLoop(t)
 	const frames = 300
-	next := 0
-	a, _ := pair(t, l, PeerOptions{Limit: MaxMessage, Descriptors: true, Closed: func(err error) { t.Error(err) },
+	next, ended := 0, false
+	a, _ := pair(t, l, PeerOptions{Limit: MaxMessage, Descriptors: true,
+		Closed: func(err error) {
+			if ended = err == io.EOF; !ended {
+				t.Error(err)
+			}
+			l.Stop()
+		},
 		Message: func(m *Message, fds []int) {
 			if m.ID != uint32(next) || len(fds) != len(m.Streams) {
 				t.Errorf("frame %d is %d with %d descriptors for %d", next, m.ID, len(fds), len(m.Streams))
@@ -154,9 +160,7 @@ func TestPeerDescriptors(t *testing.T) {
 				}
 				unix.Close(fd)
 			}
-			if next++; next == frames {
-				l.Stop()
-			}
+			next++
 		}})
 	var files []int
 	for i := range maxDescriptors {
@@ -176,11 +180,77 @@ func TestPeerDescriptors(t *testing.T) {
 		}
 		a.Send(m, fds...)
 	}
-	if a.Flushed() {
+	if len(a.out) == 0 {
 		t.Error("all of it went out at once: the test shows too little")
 	}
-	if err := l.Run(); err != nil || next != frames || !a.Flushed() {
-		t.Errorf("%v, %d frames", err, next)
+	// It ends when all is sent, not before.
+	a.Finish()
+	if err := l.Run(); err != nil || next != frames || len(a.out) != 0 || !ended {
+		t.Errorf("%v, %d frames, ended: %v", err, next, ended)
+	}
+}
+
+// Those who are too many are told so, whenever they see it.
+func TestTooMany(t *testing.T) {
+	l := newLoop(t)
+	path := socketPath(t)
+	fd, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const most = 2
+	s, err := Serve(l, fd, ServerOptions{
+		Most:    most,
+		Message: func(p *Peer, m *Message) { p.Send(&Message{ID: m.ID, Op: OpDone, Status: &Status{Jail: "web"}}) },
+		Closed:  func(*Peer) {},
+		Failed:  func(err error) { t.Error(err) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error)
+	go func() { done <- l.Run() }()
+	dial := func() *Client {
+		c, err := Dial(context.Background(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	var served []*Client
+	for range most {
+		c := dial()
+		if st, err := c.Status(context.Background()); err != nil || st.Jail != "web" {
+			t.Fatal(st, err)
+		}
+		served = append(served, c)
+	}
+	for range 20 {
+		c := dial()
+		_, err := c.Status(context.Background())
+		var refused *Refused
+		if !errors.As(err, &refused) || err.Error() != "2 others ask at present, which is the most; try again" {
+			t.Fatalf("%T %v", err, err)
+		}
+		c.Close()
+	}
+	// One who leaves makes room.
+	served[0].Close()
+	for {
+		c := dial()
+		_, err := c.Status(context.Background())
+		c.Close()
+		var refused *Refused
+		if err == nil {
+			break
+		} else if !errors.As(err, &refused) {
+			t.Fatal(err)
+		}
+	}
+	served[1].Close()
+	l.Post(func() { s.Close(); l.Stop() })
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
 

@@ -25,7 +25,8 @@ const (
 	OpClear   = "clear" // a failed service is down again
 	OpAdopt   = "adopt" // the asker is the supervisor from now on
 
-	// Answers, with the request's ID.
+	// Answers, with the request's ID. An error without one is about the
+	// whole connection, which ends.
 	OpDone  = "done"
 	OpError = "error"
 

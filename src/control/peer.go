@@ -27,6 +27,7 @@ type Peer struct {
 	queued  int
 	message func(*Message, []int)
 	closed  func(error)
+	over    bool // it ends when all is sent
 	failed  bool // and about to be gone
 	gone    bool
 }
@@ -139,6 +140,9 @@ func (p *Peer) flush() {
 	}
 	p.out = nil
 	p.watch(event.Readable)
+	if p.over {
+		p.Finish()
+	}
 }
 
 func (p *Peer) write(c *chunk) (int, error) {
@@ -154,8 +158,14 @@ func (p *Peer) watch(mode event.Mode) {
 	}
 }
 
-// Flushed says whether all that was sent has gone out.
-func (p *Peer) Flushed() bool { return len(p.out) == 0 }
+// Finish ends the connection, as Closed is told, once all that was sent has
+// gone out.
+func (p *Peer) Finish() {
+	p.over = true
+	if len(p.out) == 0 && !p.failed {
+		p.fail(io.EOF)
+	}
+}
 
 func (p *Peer) ready(mode event.Mode) {
 	if mode&event.Writable != 0 {

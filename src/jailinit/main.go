@@ -2,6 +2,7 @@ package jailinit
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -19,27 +20,17 @@ import (
 type Enter func(id uint32) error
 
 // Main is the command jail-init.
-func Main(args []string, _ io.Reader, _, stderr io.Writer) int {
-	return Run(args, stderr, func(id uint32) error {
+func Main(_ []string, _ io.Reader, _, stderr io.Writer) int {
+	return Run(stderr, func(id uint32) error {
 		c, err := secmodel.Open()
 		if err != nil {
 			return err
 		}
-		err = c.Enter(secmodel.ID(id), true)
-		return errorsJoin(err, c.Close())
+		return errors.Join(c.Enter(secmodel.ID(id), true), c.Close())
 	})
 }
 
-// errorsJoin is the first error there is.
-func errorsJoin(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
+// Of package exit, which would bring more than these.
 const (
 	exitUsage    = 64
 	exitSoftware = 70
@@ -47,7 +38,7 @@ const (
 )
 
 // Run is Main with another way to enter the jail. It returns the exit code.
-func Run(_ []string, stderr io.Writer, enter Enter) int {
+func Run(stderr io.Writer, enter Enter) int {
 	// All that the jail's policy may look at happens on this thread: on
 	// NetBSD the others take on the new credential at their next system
 	// call only.
@@ -63,10 +54,8 @@ func Run(_ []string, stderr io.Writer, enter Enter) int {
 		fmt.Fprintln(stderr, "jail-init: close inherited descriptors:", err)
 		return exitSystem
 	}
-	for fd := 0; fd < firstFreeFD; fd++ {
-		if fd > 2 {
-			unix.CloseOnExec(fd)
-		}
+	for fd := supervisorFD; fd < firstFreeFD; fd++ {
+		unix.CloseOnExec(fd)
 	}
 	unix.Umask(0o022)
 	p, code, err := prepare(enter)
@@ -108,18 +97,25 @@ func prepare(enter Enter) (*process, int, error) {
 	if err := setup.check(); err != nil {
 		return nil, exitSoftware, err
 	}
-	p := &process{setup: setup, regroup: account.MayRegroup()}
+	p := &process{setup: setup, regroup: account.MayRegroup(), mostAskers: control.MaxPeers}
 	if err := p.openStreams(); err != nil {
 		return nil, exitSystem, err
 	}
 	if err := unix.Chdir("/"); err != nil {
 		return nil, exitSystem, err
 	}
+	var before, after unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
+		return nil, exitSystem, err
+	}
 	if err := enter(setup.ID); err != nil {
 		return nil, exitSystem, err
 	}
-	if setup.Files {
-		if err := keepFileLimit(); err != nil {
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &after); err != nil {
+		return nil, exitSystem, err
+	}
+	if after != before {
+		if err := p.limited(&after); err != nil {
 			return nil, exitSystem, err
 		}
 	}
@@ -133,15 +129,30 @@ func prepare(enter Enter) (*process, int, error) {
 	return p, 0, nil
 }
 
-// keepFileLimit makes Go leave the limit of open files alone: at start Go
-// raises its own soft limit to the hard one, and would start every child
-// with the soft limit from before, in place of the jail's.
-func keepFileLimit() error {
-	var l unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l); err != nil {
-		return err
+// Of the jail's limit of open files, jail-init needs ownFiles, at the most of
+// any moment, one for each service that it asks whether it is ready, and the
+// rest for those who ask it, fewAskers at least.
+const (
+	ownFiles  = 16
+	fewAskers = 4
+)
+
+// limited is for a jail with a limit of open files, which binds jail-init too.
+func (p *process) limited(l *unix.Rlimit) error {
+	least := uint64(ownFiles + fewAskers)
+	for i := range p.setup.Services {
+		if p.setup.Services[i].Probed {
+			least++
+		}
 	}
-	return setFileLimit(&l)
+	if uint64(l.Cur) < least {
+		return fmt.Errorf("the jail's limit of open files is %d; jail-init needs %d", l.Cur, least)
+	}
+	p.mostAskers = int(min(uint64(l.Cur)-least+fewAskers, control.MaxPeers))
+	// At start Go raised its own soft limit to the hard one, and would start
+	// every child with the soft limit from before. Told of this one it no
+	// longer does.
+	return setFileLimit(l)
 }
 
 // tellSupervisor is for errors before the loop runs.

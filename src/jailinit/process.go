@@ -28,11 +28,12 @@ type process struct {
 	busy     bool // handling the queue
 
 	supervisor  *control.Peer // nil while there is none
-	peers       map[*control.Peer]struct{}
+	mostAskers  int
 	askers      []asker       // answered later
 	stopTimeout time.Duration // asked for with a stop, or 0
 	progressed  string        // what those who wait for the stop were told last
 	settled     bool          // the start has come to its end
+	over        bool          // all services are down for good
 	began       time.Time
 }
 
@@ -60,14 +61,16 @@ func (p *process) begin() error {
 	p.began = time.Now()
 	p.jobs = make([]job, len(specs))
 	p.children = make(map[int]child)
-	p.peers = make(map[*control.Peer]struct{})
-	if p.supervisor, err = p.newPeer(supervisorFD, control.MaxMessage); err != nil {
+	var first *control.Peer
+	first, err = control.NewPeer(p.loop, supervisorFD, control.PeerOptions{
+		Message: func(m *control.Message, _ []int) { p.request(first, m) },
+		Closed:  func(error) { p.forget(first) },
+	})
+	if err != nil {
 		return err
 	}
-	if err := unix.SetNonblock(listenFD, true); err != nil {
-		return err
-	}
-	if err := p.loop.Watch(listenFD, event.Readable, func(event.Mode) { p.accept() }); err != nil {
+	p.supervisor = first
+	if err := p.listen(); err != nil {
 		return err
 	}
 	p.loop.Children(p.reaped)
@@ -217,7 +220,11 @@ func exitText(x *service.Exit) string {
 func (p *process) after() {
 	p.answer()
 	if p.graph.Stopped() {
-		p.finish()
+		if !p.over {
+			p.over = true
+			p.say("", "all services are down")
+			p.finish()
+		}
 		return
 	}
 	p.progress()
@@ -254,11 +261,13 @@ func (p *process) stopAll(why string) {
 	p.perform(p.graph.StopAll(p.loop.Now()))
 }
 
-// finish ends jail-init: all services are down.
+// finish ends jail-init: all services are down. It waits until the supervisor
+// has been told, who would else take the end for a crash.
 func (p *process) finish() {
-	p.say("", "all services are down")
-	if p.supervisor != nil {
-		p.supervisor.Send(&control.Message{Op: control.OpStopped})
+	if p.supervisor == nil {
+		p.loop.Stop()
+		return
 	}
-	p.loop.Stop()
+	p.supervisor.Send(&control.Message{Op: control.OpStopped})
+	p.supervisor.Finish()
 }

@@ -2,17 +2,14 @@ package jailinit
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"jails/src/control"
-	"jails/src/event"
 	"jails/src/service"
 )
-
-// maxPeers bounds how many may ask at the same time.
-const maxPeers = 64
 
 // asker waits for a service, or for all, to come to rest.
 type asker struct {
@@ -22,62 +19,26 @@ type asker struct {
 	service int // -1: all of them
 }
 
-func (p *process) accept() {
-	fd, err := control.Accept(listenFD)
-	if err != nil {
-		if err != unix.EAGAIN {
-			p.pauseAccept(err)
-		}
-		return
+// listen serves those who connect to the control socket.
+func (p *process) listen() error {
+	if err := unix.SetNonblock(listenFD, true); err != nil {
+		return err
 	}
-	if len(p.peers) >= maxPeers {
-		unix.Close(fd)
-		return
-	}
-	if _, err := p.newPeer(fd, 0); err != nil {
-		p.say("", "control socket: "+err.Error())
-	}
-}
-
-// pauseAccept is for want of descriptors or memory: the one who asks stays in
-// the socket's queue, and the loop must not spin meanwhile.
-func (p *process) pauseAccept(err error) {
-	p.say("", "control socket: "+err.Error())
-	if p.loop.Change(listenFD, 0) != nil {
-		return
-	}
-	p.loop.After(time.Second, func() {
-		if err := p.loop.Change(listenFD, event.Readable); err != nil {
-			p.say("", "control socket: "+err.Error())
-		}
+	_, err := control.Serve(p.loop, listenFD, control.ServerOptions{
+		Most: p.mostAskers, Message: p.request, Closed: p.forget,
+		Failed: func(err error) { p.say("", "control socket: "+err.Error()) },
 	})
-}
-
-func (p *process) newPeer(fd, limit int) (*control.Peer, error) {
-	var peer *control.Peer
-	peer, err := control.NewPeer(p.loop, fd, control.PeerOptions{
-		Limit:   limit,
-		Message: func(m *control.Message, _ []int) { p.request(peer, m) },
-		Closed:  func(error) { p.forget(peer) },
-	})
-	if err == nil {
-		p.peers[peer] = struct{}{}
-	}
-	return peer, err
+	return err
 }
 
 func (p *process) forget(peer *control.Peer) {
-	delete(p.peers, peer)
 	if p.supervisor == peer {
 		p.supervisor = nil // the services run on, the next one will connect
 	}
-	kept := p.askers[:0]
-	for _, a := range p.askers {
-		if a.peer != peer {
-			kept = append(kept, a)
-		}
+	p.askers = slices.DeleteFunc(p.askers, func(a asker) bool { return a.peer == peer })
+	if p.over && p.supervisor == nil {
+		p.loop.Stop()
 	}
-	p.askers = kept
 }
 
 func refuse(peer *control.Peer, id uint32, format string, args ...any) {
@@ -229,14 +190,16 @@ func (p *process) progress() {
 // changes from now on.
 func (p *process) adopt(peer *control.Peer, id uint32) {
 	if old := p.supervisor; old != nil && old != peer {
-		p.forget(old)
-		old.Close()
+		old.Finish()
 	}
 	p.supervisor = peer
 	peer.Send(&control.Message{ID: id, Op: control.OpDone, Status: p.status()})
 	p.sendStreams()
 	if p.settled {
 		peer.Send(&control.Message{Op: control.OpSettled, Error: p.failures()})
+	}
+	if p.over {
+		p.finish()
 	}
 }
 

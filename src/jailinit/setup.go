@@ -16,7 +16,7 @@ import (
 	"jails/src/service"
 )
 
-// The descriptors that the supervisor starts it with, beside 0 (/dev/null)
+// The descriptors that the supervisor starts it with, beside 0 (an empty pipe)
 // and 1 and 2 (its own log pipe).
 const (
 	supervisorFD = 3 // a connection to the supervisor
@@ -33,11 +33,6 @@ type Setup struct {
 	Jail     string
 	ID       uint32 // the kernel's
 	Services []Service
-
-	// Files says that the jail has a limit of open files, which its
-	// services must start with. Without it they start with what the
-	// supervisor was started with.
-	Files bool
 }
 
 // Service is what it runs and how.

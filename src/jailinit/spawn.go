@@ -3,6 +3,7 @@ package jailinit
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"syscall"
@@ -66,6 +67,19 @@ func (p *process) execute(s *Service, command []string, files []uintptr) (int, e
 		return 0, fmt.Errorf("directory %s: %w", directory, err)
 	} else if st.Mode&unix.S_IFMT != unix.S_IFDIR {
 		return 0, fmt.Errorf("directory %s: %w", directory, unix.ENOTDIR)
+	}
+	// Package syscall moves descriptors to numbers above all that it is given,
+	// where the jail's limit of files may not let it.
+	files = slices.Clone(files)
+	for i, fd := range files {
+		if fd != closedFD && fd >= streamFD {
+			low, err := unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
+			if err != nil {
+				return 0, err
+			}
+			defer unix.Close(low)
+			files[i] = uintptr(low)
+		}
 	}
 	unix.Umask(s.Umask)
 	defer unix.Umask(0o022)

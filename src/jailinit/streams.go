@@ -33,17 +33,37 @@ func (p *process) openStreams() error {
 	}
 	for _, s := range p.setup.Services {
 		for _, name := range []string{outStream, errStream} {
-			var fds [2]int
-			if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+			read, write, err := highPipe()
+			if err != nil {
 				return fmt.Errorf("a pipe for service %s: %w", s.Name, err)
 			}
-			if err := unix.SetNonblock(fds[0], true); err != nil {
-				return fmt.Errorf("a pipe for service %s: %w", s.Name, err)
-			}
-			p.streams = append(p.streams, stream{control.Stream{Service: s.Name, Name: name}, fds[0], fds[1]})
+			p.streams = append(p.streams, stream{control.Stream{Service: s.Name, Name: name}, read, write})
 		}
 	}
 	return nil
+}
+
+// streamFD is the lowest number of a stream's descriptors. The jail's limit of
+// files is one of descriptors' numbers: those below it, which jail-init needs
+// once it is in the jail, are kept free of what it opens before.
+const streamFD = 128
+
+// highPipe is a pipe whose read end never waits.
+func highPipe() (read, write int, err error) {
+	var low, high [2]int
+	if err := unix.Pipe2(low[:], unix.O_CLOEXEC); err != nil {
+		return -1, -1, err
+	}
+	for i, fd := range low {
+		if err == nil {
+			high[i], err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, streamFD)
+		}
+		unix.Close(fd)
+	}
+	if err == nil {
+		err = unix.SetNonblock(high[0], true)
+	}
+	return high[0], high[1], err // after an error jail-init ends
 }
 
 // outputs are the write ends of service i's pipes.

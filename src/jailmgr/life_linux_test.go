@@ -485,3 +485,36 @@ func TestFollowLogs(t *testing.T) {
 	}
 	s.Run(t, "jailmgr", "stop", "web")
 }
+
+// What ps(1) shows of the supervisor and of jail-init.
+func TestNames(t *testing.T) {
+	s := newSite(t)
+	s.define("web", service("a", "exec sleep 1000", ""))
+	s.Run(t, "jailmgr", "start", "web")
+	lock, err := os.ReadFile(filepath.Join(s.Dir, "var/run/jails/web/supervisor.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid := strings.TrimSpace(string(lock))
+	shown := func(pid, file string) string {
+		b, err := os.ReadFile("/proc/" + pid + "/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(strings.ReplaceAll(string(b), "\x00", " "))
+	}
+	if comm, args := shown(pid, "comm"), shown(pid, "cmdline"); comm != "jailctl" || args != "jailctl: supervise web" {
+		t.Errorf("the supervisor is %q, %q", comm, args)
+	}
+	var all []struct {
+		PID     int
+		Init    bool
+		Command string
+	}
+	if err := json.Unmarshal([]byte(s.Run(t, "jailctl", "ps", "--json", "web")), &all); err != nil || len(all) != 2 {
+		t.Fatalf("%v: %v", err, all)
+	}
+	if p := all[0]; !p.Init || p.Command != "jail-init" || shown(strconv.Itoa(p.PID), "cmdline") != "jail-init web" {
+		t.Errorf("jail-init is %+v, %q", p, shown(strconv.Itoa(p.PID), "cmdline"))
+	}
+}

@@ -65,9 +65,6 @@ func (r *Framer) Flush(now time.Time, f func(*Line)) {
 	}
 }
 
-// Pending is how many bytes of a line have begun.
-func (r *Framer) Pending() int { return len(r.carry) }
-
 // splitAt is where to cut b, as far back as to spare a character in UTF-8.
 func splitAt(b []byte) int {
 	for back := 1; back < utf8.UTFMax && back < len(b); back++ {

@@ -94,8 +94,8 @@ func FuzzFramer(f *testing.F) {
 				n = len(rest)
 			}
 			r.Push(rest[:n], moment, take)
-			if r.Pending() >= MaxText {
-				t.Fatalf("%d bytes are held", r.Pending())
+			if len(r.carry) >= MaxText {
+				t.Fatalf("%d bytes are held", len(r.carry))
 			}
 			rest = rest[n:]
 		}
@@ -227,6 +227,7 @@ func (b *bench) text() (all []string) {
 // A stream that floods does not keep another's line waiting for long.
 func TestWriterIsFair(t *testing.T) {
 	b := newBench(t, false)
+	b.w.file.Keep = 1000 // none of it may be rotated away
 	flood, quiet := b.add("flood"), b.add("quiet")
 	stop := make(chan struct{})
 	done := make(chan struct{})
@@ -431,5 +432,46 @@ func TestFilter(t *testing.T) {
 	}
 	if err := Read(dir+"/none", Filter{}, nil); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no directory: %v", err)
+	}
+}
+
+// Someone who has a service's pipe, though the service has ended, can not keep
+// the reader: here it never comes to an end of what there is to read.
+func TestEndlessStream(t *testing.T) {
+	l, err := event.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	dir := t.TempDir()
+	w := NewWriter(l, &File{Dir: dir, Keep: 1, Size: 1 << 30}, nil, false)
+	fd, err := unix.Open("/dev/zero", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.streams[fd] = &source{Framer: Framer{Service: "a", Stream: "out"}, fd: fd}
+	done := make(chan struct{})
+	go func() {
+		w.Ended("a")
+		w.Finish()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Fatal("it reads on and on")
+	}
+	if n := w.Counters().Bytes; n < 2<<20 || n > 3<<20 {
+		t.Errorf("%d bytes were read", n)
+	}
+	if err := w.Close(); err != nil {
+		t.Error(err)
+	}
+	var said []string
+	if err := Read(dir, Filter{Services: []string{"supervisor"}}, func(l Line) error {
+		said = append(said, string(l.Text))
+		return nil
+	}); err != nil || len(said) != 1 || said[0] != "the rest of out of a is not kept: someone else still writes to it" {
+		t.Errorf("%q %v", said, err)
 	}
 }

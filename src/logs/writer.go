@@ -23,7 +23,7 @@ const (
 	readSize   = 64 << 10 // a whole pipe
 	flushSize  = 128 << 10
 	retryEvery = time.Second // while the file takes nothing
-	drainMost  = 1 << 20     // for one stream that someone still writes to
+	drainMost  = 1 << 20     // what the largest pipe holds
 )
 
 // Writer reads streams and writes their lines to a file and to syslogd. It
@@ -204,7 +204,6 @@ func (w *Writer) resume() {
 func (w *Writer) watch(mode event.Mode) {
 	for fd, s := range w.streams {
 		if err := w.loop.Change(fd, mode); err != nil {
-			s.Flush(w.now(), w.line)
 			w.remove(s)
 		}
 	}
@@ -224,7 +223,7 @@ func (w *Writer) Ended(service string) {
 		return // its last line is joined to its next one: better than lost
 	}
 	for _, s := range w.streams {
-		if s.Service == service {
+		if s.Service == service && !w.paused() {
 			w.drain(s)
 			s.Flush(w.now(), w.line)
 		}
@@ -232,14 +231,18 @@ func (w *Writer) Ended(service string) {
 	w.flush()
 }
 
-func (w *Writer) drain(s *source) {
-	for total := 0; total < drainMost && !w.paused(); {
+// drain reads what is in a stream's pipe, and says whether that was all: it
+// takes no more than a pipe can hold, because someone may go on writing.
+func (w *Writer) drain(s *source) bool {
+	for total := 0; total <= drainMost; {
 		n := w.read(s)
 		if n == 0 {
-			return
+			return true
 		}
 		total += n
+		w.flush()
 	}
+	return false
 }
 
 // Finish reads all that is left in the pipes of services that have all
@@ -247,8 +250,8 @@ func (w *Writer) drain(s *source) {
 // as dropped.
 func (w *Writer) Finish() {
 	for _, s := range w.streams {
-		for w.read(s) > 0 {
-			w.flush()
+		if !w.drain(s) {
+			w.Note("supervisor", "the rest of "+s.Stream+" of "+s.Service+" is not kept: someone else still writes to it")
 		}
 		w.remove(s)
 	}
@@ -261,9 +264,6 @@ func (w *Writer) Finish() {
 	w.retry = nil
 	w.buf = nil
 }
-
-// Idle gives memory back that only a busy time needs.
-func (w *Writer) Idle() { w.buf, w.out = nil, nil }
 
 // Close ends the writing, without reading more.
 func (w *Writer) Close() error {

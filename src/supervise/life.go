@@ -195,31 +195,31 @@ func (s *supervisor) end(err error) {
 			s.note("%v", err)
 		}
 	}
-	s.loop.Forget(s.socket)
-	unix.Close(s.socket)
+	s.server.Close()
 	s.loop.Stop()
 }
 
-// startInit starts the process jail-init with its descriptors in place.
+// startInit starts the process jail-init with its descriptors in place. None
+// of them has a name in the host's file systems: root in the jail could change
+// the mode of /dev/null itself through a descriptor of it.
 func startInit(name string, supervisor, listener int) (pid int, err error) {
-	file, err := command()
+	file, err := program("jail-init")
 	if err != nil {
 		return 0, err
 	}
-	null, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
-	if err != nil {
+	var log, empty [2]int
+	if err := unix.Pipe2(log[:], unix.O_CLOEXEC); err != nil {
 		return 0, err
 	}
-	defer unix.Close(null)
-	var fds [2]int
-	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+	defer unix.Close(log[0])
+	defer unix.Close(log[1])
+	if err := unix.Pipe2(empty[:], unix.O_CLOEXEC); err != nil {
 		return 0, err
 	}
-	defer unix.Close(fds[0])
-	defer unix.Close(fds[1])
-	files := []int{null, fds[1], fds[1], supervisor, listener, fds[0]}
+	unix.Close(empty[1]) // who reads it is at its end
+	defer unix.Close(empty[0])
 	attr := &syscall.ProcAttr{Dir: "/", Env: cleanEnvironment(), Sys: &syscall.SysProcAttr{Setsid: true}}
-	for _, fd := range files {
+	for _, fd := range []int{empty[0], log[1], log[1], supervisor, listener, log[0]} {
 		attr.Files = append(attr.Files, uintptr(fd))
 	}
 	return syscall.ForkExec(file, []string{"jail-init", name}, attr)

@@ -3,58 +3,26 @@ package supervise
 import (
 	"fmt"
 	"os"
-	"time"
-
-	"golang.org/x/sys/unix"
+	"slices"
 
 	"jails/src/control"
-	"jails/src/event"
 )
 
-// maxPeers bounds how many may ask at the same time.
-const maxPeers = 64
-
-func (s *supervisor) accept() {
-	fd, err := control.Accept(s.socket)
-	if err == unix.EAGAIN {
-		return
-	}
+// listen serves those who connect to the supervisor's socket.
+func (s *supervisor) listen() error {
+	fd, err := control.Listen(Socket(s.layout, s.name))
 	if err != nil {
-		s.note("supervisor's socket: %v", err)
-		if s.loop.Change(s.socket, 0) == nil {
-			s.loop.After(time.Second, func() {
-				if err := s.loop.Change(s.socket, event.Readable); err != nil && !s.ending {
-					s.note("supervisor's socket: %v", err)
-				}
-			})
-		}
-		return
+		return err
 	}
-	if len(s.peers) >= maxPeers {
-		unix.Close(fd)
-		return
-	}
-	var peer *control.Peer
-	peer, err = control.NewPeer(s.loop, fd, control.PeerOptions{
-		Message: func(m *control.Message, _ []int) { s.request(peer, m) },
-		Closed:  func(error) { s.forget(peer) },
+	s.server, err = control.Serve(s.loop, fd, control.ServerOptions{
+		Message: s.request, Closed: s.forget,
+		Failed: func(err error) { s.note("supervisor's socket: %v", err) },
 	})
-	if err != nil {
-		s.note("supervisor's socket: %v", err)
-		return
-	}
-	s.peers[peer] = struct{}{}
+	return err
 }
 
 func (s *supervisor) forget(peer *control.Peer) {
-	delete(s.peers, peer)
-	kept := s.askers[:0]
-	for _, a := range s.askers {
-		if a.peer != peer {
-			kept = append(kept, a)
-		}
-	}
-	s.askers = kept
+	s.askers = slices.DeleteFunc(s.askers, func(a asker) bool { return a.peer == peer })
 }
 
 func (s *supervisor) request(peer *control.Peer, m *control.Message) {

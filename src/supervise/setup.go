@@ -13,7 +13,6 @@ import (
 // setup is what jail-init is told of a valid definition.
 func setup(def *jail.Definition) (*jailinit.Setup, error) {
 	s := &jailinit.Setup{Jail: def.Name}
-	_, s.Files = def.Limits["files"]
 	for i := range def.Services {
 		v, err := convert(&def.Services[i])
 		if err != nil {

@@ -82,8 +82,26 @@ const notifyVar = "JAILS_NOTIFY_FD"
 // notifyFD is that descriptor.
 const notifyFD = 3
 
-// command is what a supervisor is started as; tests have another.
-var command = func() (string, error) { return os.Executable() }
+// program is the file to execute for one of this program's commands: the link
+// of that name beside the program, because ps(1) shows a file's name, or else
+// the program itself.
+func program(name string) (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	return beside(self, name), nil
+}
+
+func beside(self, name string) string {
+	link := filepath.Join(filepath.Dir(self), name)
+	mine, err1 := os.Stat(self)
+	there, err2 := os.Stat(link)
+	if err1 == nil && err2 == nil && os.SameFile(mine, there) {
+		return link
+	}
+	return self
+}
 
 // Start starts a supervisor for a jail that exists in the kernel, in a
 // session of its own, and returns when its services are ready or completed:
@@ -140,7 +158,7 @@ func Start(ctx context.Context, name, definition string, progress func(string)) 
 
 // spawn starts the supervisor, detached, and gives the pipe it tells through.
 func spawn(name, definition string) (*os.File, error) {
-	file, err := command()
+	file, err := program("jailctl")
 	if err != nil {
 		return nil, err
 	}
@@ -158,9 +176,10 @@ func spawn(name, definition string) (*os.File, error) {
 	}
 	defer unix.Close(fds[1])
 	files := []uintptr{null.Fd(), null.Fd(), null.Fd(), notifyFD: uintptr(fds[1])}
-	args := []string{"jailctl", "supervise", name}
+	// One word, as it is to be shown; see dispatch.
+	args := []string{"jailctl: supervise " + name}
 	if definition != jail.Paths().Definition(name) {
-		args = append(args[:2], "-f", definition, name)
+		args = []string{"jailctl", "supervise", "-f", definition, name}
 	}
 	_, err = syscall.ForkExec(file, args, &syscall.ProcAttr{
 		Dir: "/", Env: append(cleanEnvironment(), notifyVar+"="+strconv.Itoa(notifyFD)), Files: files,

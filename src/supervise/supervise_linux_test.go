@@ -20,23 +20,20 @@ import (
 	"jails/src/jailinit"
 	"jails/src/logs"
 	"jails/src/secmodel"
+	"jails/tests/host"
 )
 
 // The test program is also the supervisor and jail-init that the tests
 // start.
 func TestMain(m *testing.M) {
 	k := marks{filepath.Join(os.Getenv("JAILS_PREFIX"), "kernel")}
-	switch filepath.Base(os.Args[0]) {
-	case "jail-init":
-		os.Exit(jailinit.Run(os.Args, os.Stderr, func(id uint32) error { return k.Enter(secmodel.ID(id)) }))
-	case "jailctl":
-		definition := ""
-		if os.Args[2] == "-f" {
-			definition = os.Args[3]
-		}
-		os.Exit(exit.Code(Run(os.Args[len(os.Args)-1], definition, k)))
+	if os.Args[0] == "jail-init" {
+		os.Exit(jailinit.Run(os.Stderr, func(id uint32) error { return k.Enter(secmodel.ID(id)) }))
 	}
-	os.Exit(m.Run())
+	if name, ok := strings.CutPrefix(os.Args[0], "jailctl: supervise "); ok {
+		os.Exit(exit.Code(Run(name, "", k)))
+	}
+	host.Main(m)
 }
 
 // world is a prefix of its own with a kernel of marks.
@@ -50,7 +47,7 @@ type world struct {
 func newWorld(t *testing.T, services string) *world {
 	t.Helper()
 	if os.Getuid() != 0 {
-		t.Skip("services run as other users, which needs root; run: sudo make test")
+		t.Skip("not root, and no user namespace is allowed here; run as root")
 	}
 	dir, err := os.MkdirTemp("", "sv") // short: sockets' paths are
 	if err != nil {
@@ -609,6 +606,80 @@ func TestLongLinesKeepTheirTag(t *testing.T) {
 	}
 }
 
+// A jail's limit of open files does not keep jail-init from its work, nor does
+// it change what its services start with.
+func TestFewFiles(t *testing.T) {
+	var services string
+	for _, name := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {
+		services += sh(name, `ulimit -S -n; ulimit -H -n; echo >&3; exec sleep 1000`, `ready = "fd:3"`)
+	}
+	w := newWorld(t, services)
+	limited := func(files uint64) {
+		j, err := w.k.load(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		j.Config.Limits = []secmodel.Limit{{Resource: 8, Soft: files, Hard: files + 1}}
+		if err := w.k.save(j); err != nil {
+			t.Fatal(err)
+		}
+	}
+	limited(28)
+	w.mustStart()
+	if got := w.lines("h", "out"); fmt.Sprint(got) != "[28 29]" {
+		t.Errorf("the limits of a service: %q", got)
+	}
+	unix.Kill(w.service("h").PID, unix.SIGKILL)
+	w.eventually("a restart", func() bool { s := w.service("h"); return s.Restarts == 1 && s.State == "ready" })
+	// Askers do not take what jail-init needs to start its services.
+	for range 4 {
+		c, err := control.Dial(w.ctx(5*time.Second), w.layout.ControlSocket(w.name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := c.Status(w.ctx(5 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pids := w.k.members(1)
+	c, err := control.Dial(w.ctx(5*time.Second), w.layout.ControlSocket(w.name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Status(w.ctx(5 * time.Second)); err == nil || err.Error() != "4 others ask at present, which is the most; try again" {
+		t.Errorf("the fifth asker: %v", err)
+	}
+	for _, pid := range pids {
+		if comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); string(comm) == "sleep\n" {
+			unix.Kill(pid, unix.SIGKILL)
+		}
+	}
+	w.eventually("all to be restarted", func() bool { return len(w.lines("a", "out")) == 4 && len(w.lines("h", "out")) == 6 })
+	w.mustStop()
+}
+
+func TestTooFewFiles(t *testing.T) {
+	w := newWorld(t, sh("a", "exec sleep 1000", `ready = "tcp:1"`))
+	w.k.save(markedJail{ID: 1, Name: "web", State: secmodel.Active, Config: secmodel.Config{Limits: []secmodel.Limit{{Resource: 8, Soft: 20, Hard: 50}}}})
+	if err := w.start(); err == nil || err.Error() != "jail web: the jail's limit of open files is 20; jail-init needs 21" {
+		t.Errorf("start: %v", err)
+	}
+}
+
+// No descriptor of a service has a name on the host, whose mode root in the
+// jail could change.
+func TestDescriptorsOfServices(t *testing.T) {
+	w := newWorld(t, sh("a", `cat; for i in 0 1 2; do readlink /proc/self/fd/$i | sed 's/[0-9]*//g'; done; exec sleep 1000`))
+	w.mustStart()
+	w.eventually("the lines", func() bool { return len(w.lines("a", "out")) == 3 })
+	if got := fmt.Sprint(w.lines("a", "out")); got != "[pipe:[] pipe:[] pipe:[]]" {
+		t.Errorf("descriptors: %s", got)
+	}
+	w.mustStop()
+}
+
 func TestServiceRequests(t *testing.T) {
 	w := newWorld(t, sh("a", "exec sleep 1000")+sh("bad", "exit 1", `delay = "1ms"`, "limit = 2"))
 	var failed *ServiceError
@@ -680,11 +751,15 @@ func TestBadClients(t *testing.T) {
 		}
 		defer unix.Close(fd)
 		// More than it serves at one time.
-		for range 70 {
-			if fd, err := control.Connect(socket); err == nil {
-				defer unix.Close(fd)
+		w.eventually("one too many to be told so", func() bool {
+			c, err := control.Dial(w.ctx(5*time.Second), socket)
+			if err != nil { // more than wait to be accepted
+				return false
 			}
-		}
+			w.Cleanup(func() { c.Close() })
+			_, err = c.Status(w.ctx(5 * time.Second))
+			return err != nil && err.Error() == "64 others ask at present, which is the most; try again"
+		})
 	}
 	// Those above still hold their places: only closing frees them.
 	w.eventually("descriptors", func() bool {

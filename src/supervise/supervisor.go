@@ -66,8 +66,7 @@ type supervisor struct {
 	loop    *event.Loop
 	log     *logs.Writer
 	notice  notice
-	socket  int // listening
-	peers   map[*control.Peer]struct{}
+	server  *control.Server
 	askers  []asker // of the stop
 	restart *event.Timer
 
@@ -140,7 +139,6 @@ func run(name, definition string, kernel Kernel, notice *notice) error {
 	def.Name = name
 	s := &supervisor{
 		name: name, layout: layout, kernel: kernel, notice: *notice, state: starting, since: time.Now(),
-		peers: make(map[*control.Peer]struct{}), socket: -1,
 	}
 	defer func() { *notice = s.notice }()
 	if s.setup, err = setup(def); err != nil {
@@ -193,11 +191,7 @@ func run(name, definition string, kernel Kernel, notice *notice) error {
 }
 
 func (s *supervisor) begin(j secmodel.Jail) error {
-	var err error
-	if s.socket, err = control.Listen(Socket(s.layout, s.name)); err != nil {
-		return err
-	}
-	if err := s.loop.Watch(s.socket, event.Readable, func(event.Mode) { s.accept() }); err != nil {
+	if err := s.listen(); err != nil {
 		return err
 	}
 	s.loop.Children(s.reaped)
@@ -334,10 +328,9 @@ func (s *supervisor) told(m *control.Message, fds []int) {
 		s.notice.progress("jail-init is in the jail")
 	case control.OpStreams:
 		for i, stream := range m.Streams {
-			if err := s.log.Add(stream.Service, stream.Name, fds[i]); err != nil {
-				s.note("the log of %s: %v", stream.Service, err)
-			}
+			s.read(stream, fds[i])
 		}
+		return
 	case control.OpState:
 		if m.Service != nil {
 			s.serviceChanged(m.Service)
@@ -356,6 +349,23 @@ func (s *supervisor) told(m *control.Message, fds []int) {
 			s.init.Close()
 			s.lost(nil)
 		}
+	}
+	for _, fd := range fds { // nothing else brings any
+		unix.Close(fd)
+	}
+}
+
+// read takes on a stream. Its names stand in the log, so they must be names,
+// whatever became of jail-init; a running jail's services may be others than
+// those that the definition has now.
+func (s *supervisor) read(stream control.Stream, fd int) {
+	if jail.CheckName(stream.Service) != nil || stream.Name != "out" && stream.Name != "err" {
+		unix.Close(fd)
+		s.note("jail-init sent a stream with a bad name: %q of %q", stream.Name, stream.Service)
+		return
+	}
+	if err := s.log.Add(stream.Service, stream.Name, fd); err != nil {
+		s.note("the log of %s: %v", stream.Service, err)
 	}
 }
 
