@@ -290,6 +290,23 @@ var verbs = map[string]func([]string) (string, error){
 		*(*int32)(unsafe.Pointer(&info[8])) = -1 // SI_QUEUE
 		return raw(unix.SYS_RT_SIGQUEUEINFO, uintptr(number(a[0])), uintptr(number(a[1])), uintptr(unsafe.Pointer(&info)))
 	},
+	// setown has a process signalled when a pipe is written to.
+	"setown": func(a []string) (string, error) {
+		var p [2]int
+		if err := unix.Pipe(p[:]); err != nil {
+			return "", err
+		}
+		defer unix.Close(p[0])
+		defer unix.Close(p[1])
+		if _, err := unix.FcntlInt(uintptr(p[0]), unix.F_SETOWN, number(a[0])); err != nil {
+			return "", err
+		}
+		if _, err := unix.FcntlInt(uintptr(p[0]), unix.F_SETFL, unix.O_ASYNC|unix.O_NONBLOCK); err != nil {
+			return "", err
+		}
+		_, err := unix.Write(p[1], []byte{0})
+		return "ok", err
+	},
 	"pidfdopen": func(a []string) (string, error) {
 		fd, err := unix.PidfdOpen(number(a[0]), 0)
 		if err == nil {

@@ -104,6 +104,12 @@ func TestFilter(t *testing.T) {
 		{"own affinity", retAllow, unix.SYS_SCHED_GETAFFINITY, []uint64{0}},
 		{"another's affinity", retNotify, unix.SYS_SCHED_GETAFFINITY, []uint64{1}},
 		{"io_uring", refuse(unix.ENOSYS), unix.SYS_IO_URING_SETUP, nil},
+		{"a call of a later kernel", refuse(unix.ENOSYS), unix.SYS_FILE_SETATTR, nil},
+		{"who is signalled", retNotify, unix.SYS_FCNTL, []uint64{3, unix.F_SETOWN, 7}},
+		{"by which signal", refuse(unix.EINVAL), unix.SYS_FCNTL, []uint64{3, unix.F_SETSIG, 9}},
+		{"which thread is signalled", refuse(unix.EINVAL), unix.SYS_FCNTL, []uint64{3, unix.F_SETOWN_EX, 1}},
+		{"who is signalled, by ioctl", refuse(unix.EINVAL), unix.SYS_IOCTL, []uint64{3, fioSetown, 1}},
+		{"flags", retAllow, unix.SYS_FCNTL, []uint64{3, unix.F_GETFL}},
 		{"x32", refuse(unix.ENOSYS), unix.SYS_GETPID | x32Bit, nil},
 		{"open", retNotify, unix.SYS_OPENAT, []uint64{0, 1, 0}},
 		{"open a directory", retAllow, unix.SYS_OPENAT, []uint64{0, 1, unix.O_DIRECTORY}},
@@ -128,7 +134,7 @@ func TestFilter(t *testing.T) {
 func TestQuestionsComplete(t *testing.T) {
 	p := makeFilter(1, true)
 	for nr := range uint32(512) {
-		for _, args := range [][]uint64{{}, {1, 1, 1, 1, 1, 1}, {1, unix.S_IFCHR, unix.S_IFCHR}, {0, unix.TIOCSTI}, {0, unix.SOL_IP, unix.IP_FREEBIND}} {
+		for _, args := range [][]uint64{{}, {1, 1, 1, 1, 1, 1}, {1, unix.S_IFCHR, unix.S_IFCHR}, {0, unix.TIOCSTI}, {0, unix.SOL_IP, unix.IP_FREEBIND}, {0, unix.F_SETOWN}} {
 			if interpret(t, p, nr, archAMD64, args...) == retNotify && questions[uintptr(nr)] == nil {
 				t.Errorf("nobody answers call %d", nr)
 			}

@@ -184,7 +184,7 @@ func TestProcessesOfOthers(t *testing.T) {
 		host := d.act("host", 0)
 		usr1 := int(unix.SIGUSR1)
 		for _, target := range []*actor{other, host} {
-			for _, verb := range []string{"kill %d 0", "kill %d 10", "tgkill %d 10", "sigqueue %d 10"} {
+			for _, verb := range []string{"kill %d 0", "kill %d 10", "tgkill %d 10", "sigqueue %d 10", "setown %d", "setown -%d"} {
 				a.want("EPERM", verb, target.pid())
 			}
 			for _, verb := range []string{"pidfdget %d 0", "pidfdopen %d"} {

@@ -31,6 +31,7 @@ func init() {
 		unix.SYS_RT_SIGQUEUEINFO: doSigqueue, unix.SYS_RT_TGSIGQUEUEINFO: doTgsigqueue,
 		unix.SYS_PIDFD_SEND_SIGNAL: doPidfdSignal,
 		unix.SYS_PIDFD_OPEN:        doPidfdOpen, unix.SYS_PIDFD_GETFD: doPidfdGetfd,
+		unix.SYS_FCNTL:  doSetown,
 		unix.SYS_PTRACE: doPtrace, unix.SYS_KCMP: doKcmp,
 		unix.SYS_PROCESS_VM_READV:  doVM(ptReadD),
 		unix.SYS_PROCESS_VM_WRITEV: doVM(ptWriteD),

@@ -99,6 +99,28 @@ func doKill(c *call) answer {
 	return a
 }
 
+// doSetown asks about those who are to be told of a descriptor's input and
+// output. NetBSD does not: its SIGIO does no harm, while Linux's kills.
+func doSetown(c *call) answer {
+	to := c.arg(2)
+	if to == 0 {
+		return answer{cont: true}
+	}
+	if to > 0 {
+		return mayKill(c, to, int(unix.SIGIO))
+	}
+	group, err := c.many(unix.PRIO_PGRP, -to, unix.PRIO_PGRP, unix.PRIO_USER)
+	if err != nil {
+		return fail(err)
+	}
+	for _, t := range group {
+		if err := c.about(t, func(k, t kern.Proc) error { return k.Signal(t, int(unix.SIGIO)) }); err != nil {
+			return fail(err)
+		}
+	}
+	return answer{cont: true}
+}
+
 var hostkernPID = unix.Getpid()
 
 // pidOf is the process that a pidfd means.
