@@ -331,6 +331,23 @@ func TestProvisionAndShell(t *testing.T) {
 	s.nothing()
 }
 
+// Jails that share a base and run at one time see each their own data.
+func TestSharedBase(t *testing.T) {
+	s := newSite(t)
+	names := []string{"one", "two", "three"}
+	for _, name := range names {
+		s.define(name, service("a", "echo "+name+" > /var/mine; sleep 1000", ""))
+	}
+	s.Run(t, "jailmgr", "start", "--all")
+	for _, name := range names {
+		host.Eventually(t, name+" wrote", func() bool {
+			out, err := s.Try("jailctl", "exec", name, "cat", "/var/mine")
+			return err == nil && out == name+"\n"
+		})
+	}
+	s.Run(t, "jailmgr", "stop", "--all")
+}
+
 // The supervisor is killed: the services run on, and a new one takes over.
 func TestSupervisorKilled(t *testing.T) {
 	s := newSite(t)
@@ -516,5 +533,82 @@ func TestNames(t *testing.T) {
 	}
 	if p := all[0]; !p.Init || p.Command != "jail-init" || shown(strconv.Itoa(p.PID), "cmdline") != "jail-init web" {
 		t.Errorf("jail-init is %+v, %q", p, shown(strconv.Itoa(p.PID), "cmdline"))
+	}
+}
+
+// A jail that can not be stopped does not keep the others from it.
+func TestStopAllGoesOn(t *testing.T) {
+	s := newSite(t)
+	for _, name := range []string{"a", "b", "c"} {
+		s.define(name, service("x", "exec sleep 1000", ""))
+	}
+	s.Run(t, "jailmgr", "start", "--all")
+	journal := filepath.Join(s.Dir, "var/jails/journal/b")
+	good, err := os.ReadFile(journal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write(journal, "what is this")
+	s.fails(75, "jailmgr: 2 of 3 jails stopped", "jailmgr", "stop", "--all", "--parallel", "1")
+	for _, name := range []string{"a", "c"} {
+		if st := s.status(name); st.State != "stopped" {
+			t.Errorf("%s is %s", name, st.State)
+		}
+	}
+	if st := s.status("b"); st.Processes != 2 {
+		t.Errorf("b: %+v", st)
+	}
+	s.write(journal, string(good))
+}
+
+// A jail's supervisor is found by its own socket and lock, not by what looks
+// alike, nor by a process id that was once its.
+func TestLookalikes(t *testing.T) {
+	s := newSite(t)
+	names := []string{"web1", "web10", "web", "eb1"}
+	for _, name := range names {
+		s.define(name, service("x", "exec sleep 1000", ""))
+	}
+	s.Run(t, "jailmgr", "start", "--all")
+	s.Run(t, "jailmgr", "stop", "web1")
+	for _, name := range names[1:] {
+		if st := s.status(name); st.State != "running" || st.Processes != 2 {
+			t.Errorf("%s: %+v", name, st)
+		}
+	}
+	// The supervisor is gone; its number is another process's.
+	lock := filepath.Join(s.Dir, "var/run/jails/web/supervisor.lock")
+	b, err := os.ReadFile(lock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil || syscall.Kill(pid, syscall.SIGKILL) != nil {
+		t.Fatal(pid, err)
+	}
+	bystander := exec.Command("sleep", "1000")
+	if err := bystander.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(lock, fmt.Appendf(nil, "%d\n", bystander.Process.Pid), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.Run(t, "jailmgr", "stop", "web")
+	if err := bystander.Process.Signal(syscall.Signal(0)); err != nil {
+		t.Errorf("a process that was none of the jail's: %v", err)
+	}
+	if err := errors.Join(bystander.Process.Kill(), bystander.Process.Release()); err != nil {
+		t.Error(err)
+	}
+	// A number is no name: it is not taken for an id, in no form.
+	for _, name := range []string{"1", "2", "0x2", "02", "+2", "2 "} {
+		if out, err := s.Try("jailmgr", "stop", name); err == nil {
+			t.Errorf("stop %q: %s", name, out)
+		}
+	}
+	for _, name := range []string{"web10", "eb1"} {
+		if st := s.status(name); st.Processes != 2 {
+			t.Errorf("%s: %+v", name, st)
+		}
 	}
 }

@@ -549,6 +549,50 @@ func TestStubbornServices(t *testing.T) {
 	}
 }
 
+// The time that the supervisor gives jail-init is more than all services take
+// one after the other: none is killed that would have stopped by itself.
+func TestSlowStop(t *testing.T) {
+	slow := func(name string, more ...string) string {
+		return sh(name, `trap 'sleep 0.7; echo bye; exit 0' TERM; echo up; while :; do sleep 0.02; done`, append(more, `stop = { timeout = "30s" }`)...)
+	}
+	w := newWorld(t, slow("a")+slow("b", `after = ["a"]`)+slow("c", `after = ["b"]`))
+	w.mustStart()
+	w.eventually("all to be up", func() bool {
+		return w.hasLine("a", "out", "up") && w.hasLine("b", "out", "up") && w.hasLine("c", "out", "up")
+	})
+	// Whoever asks may give up long before; the stop goes on.
+	var step *StepError
+	if err := Stop(w.ctx(100*time.Millisecond), w.name, 0); !errors.As(err, &step) {
+		t.Errorf("an impatient stop: %v", err)
+	}
+	w.mustStop()
+	for _, name := range []string{"a", "b", "c"} {
+		if !w.hasLine(name, "out", "bye") {
+			t.Errorf("%s was killed", name)
+		}
+	}
+}
+
+// A jail whose jail-init dies again and again is given up.
+func TestInitDiesTooOften(t *testing.T) {
+	w := newWorld(t, sh("a", `exec sleep 1000`))
+	w.mustStart()
+	for i := 0; i <= restartLimit; i++ {
+		id := secmodel.ID(i + 1)
+		w.eventually(fmt.Sprintf("jail %d", id), func() bool {
+			return len(w.k.members(id)) == 2 && exists(w.layout.ControlSocket(w.name))
+		})
+		unix.Kill(w.init().PID, unix.SIGKILL)
+	}
+	w.eventually("the supervisor's end", func() bool { return !exists(w.layout.Run(w.name)) })
+	if j, err := w.k.Lookup(w.name); !errors.Is(err, secmodel.ErrNoJail) {
+		t.Errorf("the jail: %+v, %v", j, err)
+	}
+	if s := strings.Join(w.lines("supervisor", "err"), "\n"); !strings.Contains(s, "jail web: jail-init died 6 times in a row: jail-init was killed by SIGKILL") {
+		t.Errorf("log:\n%s", s)
+	}
+}
+
 func TestReadiness(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
