@@ -32,13 +32,13 @@ func TestScripts(t *testing.T) {
 	for _, script := range scripts {
 		t.Run(strings.TrimSuffix(filepath.Base(script), ".txtar"), func(t *testing.T) {
 			h := host.New(t)
-			root := userland(t, h)
+			root := h.Userland(t)
 			testscript.Run(t, testscript.Params{
 				Files: []string{script},
 				// To take what is printed for what is expected.
 				UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 				Setup: func(env *testscript.Env) error {
-					env.Vars = append(env.Vars, "R="+root, "PORT="+strconv.Itoa(freePort(t)),
+					env.Vars = append(env.Vars, "R="+root, "PORT="+strconv.Itoa(host.FreePort(t)),
 						"JAILS_PREFIX="+h.Dir, "HOSTKERN_SOCKET="+filepath.Join(h.Dir, "hostkern.sock"),
 						"PATH="+h.Bin+":"+os.Getenv("PATH"))
 					return nil
@@ -111,52 +111,6 @@ func keys(ts *testscript.TestScript, neg bool, args []string) {
 	slices.Sort(all)
 	_, err := ts.Stdout().Write([]byte(strings.Join(all, "")))
 	ts.Check(err)
-}
-
-// userland makes a root directory with busybox in it.
-func userland(t *testing.T, h *host.Host) string {
-	t.Helper()
-	busybox, err := exec.LookPath("busybox")
-	if err != nil {
-		t.Skip("no busybox; install the package busybox-static")
-	}
-	root := filepath.Join(h.Dir, "userland")
-	for _, dir := range []string{"bin", "etc", "tmp", "home/bob"} {
-		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	binary, err := os.ReadFile(busybox)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, data := range map[string][]byte{
-		"bin/busybox": binary,
-		"bin/script":  []byte("#!/bin/sh\necho script \"$@\"\n"),
-		"bin/bad":     []byte("neither a program nor a script\n"),
-		"etc/passwd":  []byte("root:x:0:0:root:/:/bin/sh\nbob:x:1000:1000::/home/bob:/bin/sh\n"),
-		"etc/group":   []byte("wheel:x:0:root\nbob:x:1000:\nstaff:x:20:bob,root\n"),
-	} {
-		if err := os.WriteFile(filepath.Join(root, name), data, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, name := range []string{"sh", "id", "env", "cat", "sleep", "true", "kill", "pwd", "tty", "stty", "nc", "ls", "echo", "yes", "head"} {
-		if err := os.Symlink("busybox", filepath.Join(root, "bin", name)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return root
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // Without a model, and for a user who is not root, each verb says what to do.

@@ -18,7 +18,7 @@ import (
 // out of reach of whoever is root in the jail, and what it writes arrives.
 func TestDescriptors(t *testing.T) {
 	h := host.New(t)
-	root := userland(t, h)
+	root := h.Userland(t)
 	build := exec.Command("go", "build", "-o", filepath.Join(root, "bin/own"), "./testdata/own")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -126,7 +126,7 @@ func readFull(t *testing.T, f *os.File, b []byte) string {
 // not read itself.
 func TestInputGivenBack(t *testing.T) {
 	h := host.New(t)
-	h.Run(t, "jailctl", "create", "-n", "web", "-l", "medium", userland(t, h))
+	h.Run(t, "jailctl", "create", "-n", "web", "-l", "medium", h.Userland(t))
 	defer h.Run(t, "jailctl", "destroy", "-k", "web")
 	list := filepath.Join(t.TempDir(), "list")
 	// More than a pipe holds, so that some of it is still to be written to

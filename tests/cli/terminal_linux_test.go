@@ -57,7 +57,7 @@ func onTerminal(t *testing.T, h *host.Host, prompt, input string, args ...string
 
 func TestTerminal(t *testing.T) {
 	h := host.New(t)
-	h.Run(t, "jailctl", "create", "-n", "web", "-l", "medium", userland(t, h))
+	h.Run(t, "jailctl", "create", "-n", "web", "-l", "medium", h.Userland(t))
 	defer h.Run(t, "jailctl", "destroy", "-k", "web")
 
 	// The caller's terminal stays outside.
@@ -88,7 +88,7 @@ func TestTerminal(t *testing.T) {
 // Input that is no terminal's arrives whole on the new one, and ends.
 func TestTerminalInput(t *testing.T) {
 	h := host.New(t)
-	h.Run(t, "jailctl", "create", "-n", "web", "-l", "medium", userland(t, h))
+	h.Run(t, "jailctl", "create", "-n", "web", "-l", "medium", h.Userland(t))
 	defer h.Run(t, "jailctl", "destroy", "-k", "web")
 	for _, input := range []string{"", "a line\n", "a line\nand a part"} {
 		cmd := h.Command(t.Context(), "jailctl", "exec", "-t", "web", "cat")
@@ -103,7 +103,7 @@ func TestTerminalInput(t *testing.T) {
 // The size of the caller's terminal is the new one's.
 func TestTerminalSize(t *testing.T) {
 	h := host.New(t)
-	h.Run(t, "jailctl", "create", "-n", "web", "-l", "medium", userland(t, h))
+	h.Run(t, "jailctl", "create", "-n", "web", "-l", "medium", h.Userland(t))
 	defer h.Run(t, "jailctl", "destroy", "-k", "web")
 	master, slave, err := terminal.Open()
 	if err != nil {
@@ -126,7 +126,7 @@ func TestTerminalSize(t *testing.T) {
 // more.
 func TestTerminalRestored(t *testing.T) {
 	h := host.New(t)
-	h.Run(t, "jailctl", "create", "-n", "web", "-l", "medium", userland(t, h))
+	h.Run(t, "jailctl", "create", "-n", "web", "-l", "medium", h.Userland(t))
 	defer h.Run(t, "jailctl", "destroy", "-k", "web")
 	master, slave, err := terminal.Open()
 	if err != nil {
@@ -166,7 +166,7 @@ func TestTerminalRestored(t *testing.T) {
 // and what it wrote is not lost.
 func TestLeftOpen(t *testing.T) {
 	h := host.New(t)
-	h.Run(t, "jailctl", "create", "-n", "web", "-l", "medium", userland(t, h))
+	h.Run(t, "jailctl", "create", "-n", "web", "-l", "medium", h.Userland(t))
 	defer h.Run(t, "jailctl", "destroy", "-k", "web")
 	start := time.Now()
 	out, code := onTerminal(t, h, "", "", "web", "sh", "-c", "sleep 1000 <&- & yes | head -c 50000; echo; echo end")
@@ -182,7 +182,7 @@ func TestLeftOpen(t *testing.T) {
 // no environment, no group.
 func TestClean(t *testing.T) {
 	h := host.New(t)
-	h.Run(t, "jailctl", "create", "-n", "web", "-l", "medium", userland(t, h))
+	h.Run(t, "jailctl", "create", "-n", "web", "-l", "medium", h.Userland(t))
 	defer h.Run(t, "jailctl", "destroy", "-k", "web")
 	dir, err := os.Open("/")
 	if err != nil {

@@ -27,21 +27,6 @@ func TestMain(m *testing.M) { host.Main(m) }
 
 const nobody = 65534
 
-// root makes a root directory with a shell in it.
-func root(t *testing.T) string {
-	t.Helper()
-	busybox := "/bin/busybox"
-	b, err := os.ReadFile(busybox)
-	if err != nil {
-		t.Skipf("no %s; install it (Debian: apt-get install busybox-static)", busybox)
-	}
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "sh"), b, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
 // metrics runs the exporter once, as that user, and returns the values by
 // name and labels, as in `jail_info{id="1",jail="web"}`.
 func metrics(t *testing.T, h *host.Host, uid uint32) map[string]float64 {
@@ -83,8 +68,8 @@ func key(name string, labels []*dto.LabelPair) string {
 // What processes did is still counted when they have ended.
 func TestCountersSurviveExits(t *testing.T) {
 	h := host.New(t)
-	h.Run(t, "jailctl", "create", "-n", "web", root(t))
-	h.Run(t, "jailctl", "exec", "web", "--", "/sh", "-c", "i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done")
+	h.Run(t, "jailctl", "create", "-n", "web", h.Userland(t))
+	h.Run(t, "jailctl", "exec", "web", "--", "/bin/sh", "-c", "i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done")
 	var before map[string]float64
 	cpu := func(m map[string]float64) float64 {
 		return m["jail_cpu_seconds_total{jail=web,mode=user}"] + m["jail_cpu_seconds_total{jail=web,mode=system}"]
@@ -96,7 +81,7 @@ func TestCountersSurviveExits(t *testing.T) {
 	if cpu(before) <= 0 || before["jail_entries_total{jail=web}"] != 1 || before["jail_exits_total{jail=web}"] < 1 {
 		t.Errorf("after a process has ended: %v", before)
 	}
-	h.Run(t, "jailctl", "exec", "web", "--", "/sh", "-c", ":")
+	h.Run(t, "jailctl", "exec", "web", "--", "/bin/sh", "-c", ":")
 	after := metrics(t, h, 0)
 	for name, v := range before {
 		if strings.Contains(name, "_total{") && after[name] < v {
@@ -123,7 +108,7 @@ func TestUnprivileged(t *testing.T) {
 	if err := exec.Command("setpriv", "--reuid=65534", "test", "-x", filepath.Join(h.Bin, "jail-exporter")).Run(); err != nil {
 		t.Skipf("user %d can not reach %s (%v); build elsewhere: JAILS_BIN", nobody, h.Bin, err)
 	}
-	h.Run(t, "jailctl", "create", "-n", "web", "-l", "medium", "-p", "9", root(t))
+	h.Run(t, "jailctl", "create", "-n", "web", "-l", "medium", "-p", "9", h.Userland(t))
 	asRoot, asUser := metrics(t, h, 0), metrics(t, h, nobody)
 	if asRoot["jail_info{jail=web,id=1,level=medium,state=active}"] != 1 || asRoot["jail_processes_limit{jail=web}"] != 9 {
 		t.Errorf("root does not see the configuration: %v", asRoot)
@@ -142,7 +127,7 @@ func TestUnprivileged(t *testing.T) {
 // Jails come and go while the exporter serves.
 func TestServes(t *testing.T) {
 	h := host.New(t)
-	h.Run(t, "jailctl", "create", "-n", "web", root(t))
+	h.Run(t, "jailctl", "create", "-n", "web", h.Userland(t))
 	cmd := h.Command(t.Context(), "jail-exporter", "--web.listen-address", "127.0.0.1:0")
 	log, err := cmd.StderrPipe()
 	if err != nil {

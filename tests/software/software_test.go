@@ -6,7 +6,6 @@ package software
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,7 +22,7 @@ func TestMain(m *testing.M) { host.Main(m) }
 func TestNginxUnderWrk(t *testing.T) {
 	nginx, wrk := program(t, "nginx", "nginx-light"), program(t, "wrk", "wrk")
 	h := host.New(t)
-	root, port := rootWith(t, h, nginx), freePort(t)
+	root, port := rootWith(t, h, nginx), host.FreePort(t)
 	for _, dir := range []string{"var/log/nginx", "var/lib/nginx", "run", "www"} {
 		mkdir(t, filepath.Join(root, dir))
 	}
@@ -60,7 +59,7 @@ http {
 func TestRedisUnderBenchmark(t *testing.T) {
 	redis, benchmark := program(t, "redis-server", "redis-server"), program(t, "redis-benchmark", "redis-tools")
 	h := host.New(t)
-	root, port := rootWith(t, h, redis), freePort(t)
+	root, port := rootWith(t, h, redis), host.FreePort(t)
 	mkdir(t, filepath.Join(root, "data"))
 	start(t, h, "redis", root, port, fmt.Sprintf(`"%s", "--port", "%d", "--bind", "127.0.0.1", "--dir", "/data"`, redis, port))
 	arrives(t, h, "redis", "Ready to accept connections")
@@ -181,16 +180,6 @@ func write(t *testing.T, path, text string) {
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 func number(t *testing.T, text, pattern string) int {

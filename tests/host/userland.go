@@ -1,0 +1,58 @@
+package host
+
+import (
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// Userland makes a root directory for a jail, below Dir: a statically linked
+// busybox, which has to be on the machine, some names for it, a user bob, a
+// script, and a file that is no program. The test is skipped without one.
+func (h *Host) Userland(t testing.TB) string {
+	t.Helper()
+	busybox, err := exec.LookPath("busybox")
+	if err != nil {
+		t.Skip("no busybox; install the package busybox-static")
+	}
+	root := filepath.Join(h.Dir, "userland")
+	for _, dir := range []string{"bin", "etc", "tmp", "home/bob"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	binary, err := os.ReadFile(busybox)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{
+		"bin/busybox": binary,
+		"bin/script":  []byte("#!/bin/sh\necho script \"$@\"\n"),
+		"bin/bad":     []byte("neither a program nor a script\n"),
+		"etc/passwd":  []byte("root:x:0:0:root:/:/bin/sh\nbob:x:1000:1000::/home/bob:/bin/sh\n"),
+		"etc/group":   []byte("wheel:x:0:root\nbob:x:1000:\nstaff:x:20:bob,root\n"),
+	} {
+		if err := os.WriteFile(filepath.Join(root, name), data, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"sh", "id", "env", "cat", "sleep", "true", "kill", "pwd", "tty", "stty", "nc", "ls", "echo", "yes", "head"} {
+		if err := os.Symlink("busybox", filepath.Join(root, "bin", name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+// FreePort is a TCP port that nobody listens at just now.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
