@@ -123,6 +123,9 @@ func (c *client) prepare(cmd *kern.Request, listener int) (restore func(), y rep
 	if err := c.refreshCaller(); err != nil {
 		return fail(err)
 	}
+	// All processes are looked at, while this one goes on.
+	shared := make(chan sharing, 1)
+	go func() { shared <- sharedWith(p.pid) }()
 	// Limits first: they can fail, and what the model has done can't be
 	// undone. Of who the model refuses they are set back.
 	mask, soft, hard, _ := kern.JailLimits(cmd.ID)
@@ -165,17 +168,15 @@ func (c *client) prepare(cmd *kern.Request, listener int) (restore func(), y rep
 		set = kern.NLimits
 	}
 
-	// The two that take longest, side by side: nobody else has work now.
-	var fds []kern.FD
-	var errFDs error
-	done := make(chan struct{})
-	go func() {
-		fds, errFDs = readFDs(p, listener)
-		close(done)
-	}()
-	flags, session, err := entryFlags(p, &st)
-	<-done
-	if err = errors.Join(err, errFDs); err != nil {
+	flags, session, err := entryFlags(p.pid, &st)
+	if err != nil {
+		restore()
+		return fail(err)
+	}
+	fds, err := readFDs(p, listener)
+	found := <-shared
+	flags |= found.flags
+	if err = errors.Join(err, found.err); err != nil {
 		closeDirectories(fds)
 		restore()
 		return fail(err)
@@ -243,43 +244,53 @@ const (
 	kcmpFS    = 3
 )
 
-// entryFlags reads what entry looks at.
-func entryFlags(p *process, st *status) (flags kern.Flags, session int, err error) {
-	s, err := readStat(p.pid)
+// entryFlags reads what entry looks at, but for what is shared.
+func entryFlags(pid int, st *status) (flags kern.Flags, session int, err error) {
+	s, err := readStat(pid)
 	if err != nil {
 		return 0, 0, err
 	}
 	if st.Tracer != 0 {
 		flags |= kern.Traced
 	}
-	if s.Session == p.pid {
+	if s.Session == pid {
 		flags |= kern.Leader
 	}
 	if s.TTY != 0 {
 		flags |= kern.Terminal
 	}
+	return flags, s.Session, nil
+}
+
+// sharing is what a process has in common with others, threads apart.
+type sharing struct {
+	flags kern.Flags
+	err   error
+}
+
+func sharedWith(pid int) (s sharing) {
 	pids, err := numbers("/proc")
 	if err != nil {
-		return 0, 0, err
+		return sharing{err: err}
 	}
-	for _, pid := range pids {
-		if pid == p.pid {
+	for _, other := range pids {
+		if other == pid {
 			continue
 		}
 		for _, k := range []struct {
 			what int
 			flag kern.Flags
 		}{{kcmpVM, kern.SharedVM}, {kcmpFiles, kern.SharedFD}, {kcmpFS, kern.SharedCWD}} {
-			r, _, e := unix.Syscall6(unix.SYS_KCMP, uintptr(p.pid), uintptr(pid), uintptr(k.what), 0, 0, 0)
+			r, _, e := unix.Syscall6(unix.SYS_KCMP, uintptr(pid), uintptr(other), uintptr(k.what), 0, 0, 0)
 			if e == 0 && r == 0 {
-				flags |= k.flag
+				s.flags |= k.flag
 			}
 		}
 	}
-	if flags&kern.SharedVM != 0 && flags&kern.SharedFD == 0 {
-		flags |= kern.PPWait // as between vfork(2) and execve(2)
+	if s.flags&kern.SharedVM != 0 && s.flags&kern.SharedFD == 0 {
+		s.flags |= kern.PPWait // as between vfork(2) and execve(2)
 	}
-	return flags, s.Session, nil
+	return s
 }
 
 // entered checks that who entered has taken the jail's root, all threads.
