@@ -54,15 +54,29 @@ vtype_of(unsigned int mode)
 	return VNON;
 }
 
+/* The id of the mount that a descriptor is of; it holds the mount. */
+static uint64_t
+mount_of(int fd)
+{
+	struct statx st;
+
+	if (fd == -1 || statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) == -1 ||
+	    (st.stx_mask & STATX_MNT_ID) == 0)
+		return 0;
+	return st.stx_mnt_id;
+}
+
 /* The vnode of an inode, referenced; it keeps fd, which may be -1. */
 static struct vnode *
 vget(uint64_t dev, uint64_t ino, unsigned int mode, uint64_t rdev, int fd)
 {
 	struct vnode *v;
+	const uint64_t mount = mount_of(fd);
 
 	mutex_enter(&vnode_lock);
 	LIST_FOREACH(v, &vnodes, v_hash)
-		if (v->v_hkdev == dev && v->v_hkino == ino)
+		if (v->v_hkdev == dev && v->v_hkino == ino &&
+		    v->v_hkmount == mount)
 			break;
 	if (v == NULL) {
 		v = calloc(1, sizeof(*v));
@@ -73,6 +87,7 @@ vget(uint64_t dev, uint64_t ino, unsigned int mode, uint64_t rdev, int fd)
 		    hk_device(rdev, v->v_type == VBLK) : NODEV;
 		v->v_hkdev = dev;
 		v->v_hkino = ino;
+		v->v_hkmount = mount;
 		v->v_hkfd = -1;
 		LIST_INSERT_HEAD(&vnodes, v, v_hash);
 	}
@@ -167,7 +182,8 @@ vn_isunder(struct vnode *dir, struct vnode *top, struct lwp *l __unused)
 	if (fd == -1 || fstat(fd, &st) == -1)
 		goto out;
 	for (;;) {
-		if (st.st_dev == top->v_hkdev && st.st_ino == top->v_hkino) {
+		if (st.st_dev == top->v_hkdev && st.st_ino == top->v_hkino &&
+		    mount_of(fd) == top->v_hkmount) {
 			found = true;
 			break;
 		}

@@ -12,7 +12,10 @@
 
 enum vtype { VNON, VREG, VDIR, VBLK, VCHR, VLNK, VSOCK, VFIFO, VBAD };
 
-/* A vnode is a Linux inode: the same device and number, the same vnode. */
+/*
+ * A vnode is a Linux inode as one mount shows it, as NetBSD's null mounts have
+ * vnodes of their own: the same device, number and mount, the same vnode.
+ */
 struct vnode {
 	enum vtype	v_type;
 	u_int		v_usecount;
@@ -22,6 +25,7 @@ struct vnode {
 	LIST_ENTRY(vnode) v_hash;
 	dev_t		v_hkdev;
 	ino_t		v_hkino;
+	uint64_t	v_hkmount;	/* its id; 0: not known, without v_hkfd */
 	int		v_hkfd;		/* of O_PATH, or -1 */
 };
 typedef struct vnode	vnode_t;
