@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -216,7 +217,7 @@ func (l *Loop) Run() error {
 		if l.stopped {
 			break
 		}
-		n, err := l.poll.wait(l.timeout(), l.found[:])
+		n, err := l.wait()
 		if err != nil {
 			return fmt.Errorf("wait for events: %w", err)
 		}
@@ -232,6 +233,16 @@ func (l *Loop) Run() error {
 	}
 	l.stopped = false
 	return nil
+}
+
+// wait waits with the collector off if it may be long: Go's runtime would wake
+// up every two minutes to collect what there is none of.
+func (l *Loop) wait() (int, error) {
+	timeout := l.timeout()
+	if timeout < 0 || timeout > time.Minute {
+		defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	}
+	return l.poll.wait(timeout, l.found[:])
 }
 
 // Stop makes Run return once the callback that calls it has; Run may be
