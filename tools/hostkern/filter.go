@@ -122,7 +122,7 @@ var askedOptions = [][2]uint32{
 // one thread of it to another is nobody's business. opens lets it ask when
 // a file is opened.
 func makeFilter(pid int, opens bool) program {
-	p := program{
+	start := program{
 		load(offArch),
 		unless(opEqual, archAMD64, 1),
 		ret(retErrno | uint32(unix.ENOSYS)),
@@ -130,10 +130,11 @@ func makeFilter(pid int, opens bool) program {
 		when(opGE, firstUnknown, 1),
 		ret(retErrno | uint32(unix.ENOSYS)),
 	}
+	var p blocks
 	notify, allow := ret(retNotify), ret(retAllow)
 	refuse := func(e unix.Errno) unix.SockFilter { return ret(retErrno | uint32(e)) }
 
-	// The busy ones first. A directory is no device, nor is a new file, and
+	// A directory is no device, nor is a new file, and
 	// O_PATH opens neither. O_EXCL alone is of a device no other has open.
 	if opens {
 		open := func(flags int) []unix.SockFilter {
@@ -167,6 +168,10 @@ func makeFilter(pid int, opens bool) program {
 		notify)
 	p.on(unix.SYS_UNSHARE,
 		low(0), when(opSet, cloneNew|unix.CLONE_FILES, 1), refuse(unix.EPERM),
+		allow)
+	p.on(unix.SYS_SYSLOG, // to clear the kernel's messages, and what the console shows
+		low(0), when(opGE, 9, 1), allow,
+		when(opGE, 4, 1), refuse(unix.EPERM),
 		allow)
 	device := func(arg int) []unix.SockFilter {
 		return []unix.SockFilter{
@@ -206,5 +211,5 @@ func makeFilter(pid int, opens bool) program {
 	for _, nr := range asked {
 		p.on(nr)
 	}
-	return append(p, allow)
+	return append(start, p.program(allow)...)
 }

@@ -47,6 +47,8 @@ func interpret(t *testing.T, p program, nr, arch uint32, args ...uint64) uint32 
 			jump(acc >= i.K)
 		case opSet:
 			jump(acc&i.K != 0)
+		case opJump:
+			pc += int(i.K)
 		case opRet:
 			return i.K
 		default:
@@ -110,6 +112,10 @@ func TestFilter(t *testing.T) {
 		{"which thread is signalled", refuse(unix.EINVAL), unix.SYS_FCNTL, []uint64{3, unix.F_SETOWN_EX, 1}},
 		{"who is signalled, by ioctl", refuse(unix.EINVAL), unix.SYS_IOCTL, []uint64{3, fioSetown, 1}},
 		{"flags", retAllow, unix.SYS_FCNTL, []uint64{3, unix.F_GETFL}},
+		{"read the kernel's messages", retAllow, unix.SYS_SYSLOG, []uint64{3}},
+		{"clear the kernel's messages", refuse(unix.EPERM), unix.SYS_SYSLOG, []uint64{5}},
+		{"set what the console shows", refuse(unix.EPERM), unix.SYS_SYSLOG, []uint64{8}},
+		{"the messages' size", retAllow, unix.SYS_SYSLOG, []uint64{10}},
 		{"x32", refuse(unix.ENOSYS), unix.SYS_GETPID | x32Bit, nil},
 		{"open", retNotify, unix.SYS_OPENAT, []uint64{0, 1, 0}},
 		{"open a directory", retAllow, unix.SYS_OPENAT, []uint64{0, 1, unix.O_DIRECTORY}},
