@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -75,7 +76,7 @@ func (h *Host) startModel(t testing.TB) {
 		t.Fatal(err)
 	}
 	if why != "" {
-		t.Skipf("hostkern can't run here: %s", why)
+		t.Skipf("hostkern can't run here: %s", strings.TrimPrefix(why, "hostkern: "))
 	}
 	t.Cleanup(func() {
 		if err := stop(); err != nil {
@@ -83,6 +84,9 @@ func (h *Host) startModel(t testing.TB) {
 		}
 	})
 }
+
+// exUnavailable is hostkern's status where the machine forbids it to run.
+const exUnavailable = 69
 
 // StartModel starts the program hostkern at a socket. Where the machine
 // forbids it, why says so; else stop ends it.
@@ -101,8 +105,12 @@ func StartModel(program, socket string) (stop func() error, why string, err erro
 	if err != nil {
 		return nil, "", err
 	}
-	if n, err := ready.Read(make([]byte, 1)); n != 1 {
-		return nil, fmt.Sprintf("%v, %v: %s", err, cmd.Wait(), bytes.TrimSpace(said.Bytes())), nil
+	if n, _ := ready.Read(make([]byte, 1)); n != 1 {
+		err := cmd.Wait()
+		if cmd.ProcessState.ExitCode() == exUnavailable {
+			return nil, string(bytes.TrimSpace(said.Bytes())), nil
+		}
+		return nil, "", fmt.Errorf("hostkern does not start: %w: %s", err, bytes.TrimSpace(said.Bytes()))
 	}
 	return func() error {
 		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {

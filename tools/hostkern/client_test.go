@@ -25,6 +25,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"jails/src/secmodel"
+	machine "jails/tests/host"
 )
 
 // The test binary is also the daemon, and the client that enters a jail and
@@ -38,7 +39,7 @@ func TestMain(m *testing.M) {
 	case "client":
 		os.Exit(clientMain(os.Args[1:]))
 	}
-	os.Exit(m.Run())
+	machine.Main(m)
 }
 
 // clientMain takes where to be (host, observe, ID, or init=ID), the user id,

@@ -43,7 +43,9 @@ security boundary.
 // Exit codes of sysexits(3).
 const (
 	exUsage       = 64
-	exUnavailable = 69
+	exDataErr     = 65
+	exUnavailable = 69 // the machine forbids it
+	exSoftware    = 70
 	exOSErr       = 71
 	exCantCreate  = 73
 	exNoPerm      = 77
@@ -114,6 +116,9 @@ func daemon(o *options) error {
 	if unix.Geteuid() != 0 {
 		return &exitError{exNoPerm, errors.New("not root; as an ordinary user: unshare -Ur hostkern")}
 	}
+	if err := unix.Chroot("/"); err != nil {
+		return &exitError{exUnavailable, fmt.Errorf("nothing can enter a jail, as chroot(2) is not allowed: %w; run as root with CAP_SYS_CHROOT", err)}
+	}
 	var fds unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &fds) == nil && fds.Cur < fds.Max {
 		fds.Cur = fds.Max
@@ -128,10 +133,10 @@ func daemon(o *options) error {
 	statePath = o.socket + ".state"
 	old, err := readState(statePath)
 	if err != nil {
-		return &exitError{exUnavailable, fmt.Errorf("%w; remove it to start anew", err)}
+		return &exitError{exDataErr, fmt.Errorf("%w; remove it to start anew", err)}
 	}
 	if err := kern.Boot(old.LastID); err != nil {
-		return &exitError{exUnavailable, fmt.Errorf("the model does not load: %w", err)}
+		return &exitError{exSoftware, fmt.Errorf("the model does not load: %w", err)}
 	}
 	h, err := newHost()
 	if err != nil {
@@ -259,7 +264,6 @@ func (h *host) sayLimits(noConnector bool) {
 		what string
 	}{
 		{unix.CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "who has changed its user and not executed a program since can't be served: its binds fail"},
-		{unix.CAP_SYS_CHROOT, "CAP_SYS_CHROOT", "nothing can enter a jail, and unix sockets can't be bound"},
 		{unix.CAP_KILL, "CAP_KILL", "a jail's kill reaches processes of root only"},
 		{unix.CAP_SETUID, "CAP_SETUID", "users other than root can't bind unix sockets"},
 		{unix.CAP_NET_BIND_SERVICE, "CAP_NET_BIND_SERVICE", "ports below 1024 can't be bound"},

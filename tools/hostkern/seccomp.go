@@ -90,8 +90,11 @@ func checkSeccomp() error {
 	var sizes [3]uint16
 	_, _, e := unix.Syscall(unix.SYS_SECCOMP, seccompGetNotifSize, 0,
 		uintptr(unsafe.Pointer(&sizes)))
-	if e != 0 {
-		return fmt.Errorf("seccomp notifications: %w", e)
+	if e == 0 {
+		_, _, e = unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, filterNewListener, 0)
+	}
+	if e != 0 && e != unix.EFAULT {
+		return fmt.Errorf("no seccomp notifications here: %w; use Linux 5.5 or later, in a container with a seccomp profile that allows them", e)
 	}
 	if int(sizes[0]) < int(unsafe.Sizeof(notification{})) ||
 		int(sizes[1]) < int(unsafe.Sizeof(response{})) ||
