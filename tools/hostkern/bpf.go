@@ -5,12 +5,25 @@
 
 package main
 
-import "golang.org/x/sys/unix"
+import (
+	"cmp"
+	"slices"
 
-// program is a classic BPF program for seccomp(2) in the making. Jumps
-// are relative and short, so each system call has a block of its own that
-// ends with a return, and is skipped when the number is another.
+	"golang.org/x/sys/unix"
+)
+
+// program is a classic BPF program for seccomp(2).
 type program []unix.SockFilter
+
+// blocks are the parts of a program in the making: what it does for each
+// system call. Jumps that depend on something are short, so each ends with
+// a return.
+type blocks []block
+
+type block struct {
+	nr   uint32
+	code program
+}
 
 // What a program can return.
 const (
@@ -33,6 +46,7 @@ const (
 	opSet   = unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K
 	opAnd   = unix.BPF_ALU | unix.BPF_AND | unix.BPF_K
 	opRet   = unix.BPF_RET | unix.BPF_K
+	opJump  = unix.BPF_JMP | unix.BPF_JA
 )
 
 func load(off uint32) unix.SockFilter {
@@ -59,15 +73,41 @@ func when(op uint16, k uint32, n int) unix.SockFilter {
 	return unix.SockFilter{Code: op, K: k, Jf: uint8(n)}
 }
 
-// on adds a block for a system call; the accumulator holds its number when
-// the block is skipped.
-func (p *program) on(nr uintptr, block ...unix.SockFilter) {
-	if len(block) == 0 {
-		block = []unix.SockFilter{ret(retNotify)}
+// on adds a block for a system call, which is to notify if it has no code.
+func (b *blocks) on(nr uintptr, code ...unix.SockFilter) {
+	if len(code) == 0 {
+		code = program{ret(retNotify)}
 	}
-	if len(block) > 255 || block[len(block)-1].Code != opRet {
+	if len(code) > 255 || code[len(code)-1].Code != opRet {
 		panic("a block has to end with a return")
 	}
-	*p = append(*p, when(opEqual, uint32(nr), len(block)))
-	*p = append(*p, block...)
+	*b = append(*b, block{uint32(nr), code})
+}
+
+// program makes one of the blocks, for the number that the accumulator holds;
+// rest is what it returns for all others. It finds a block by halving them:
+// Linux runs a filter for each system call there is when it is installed, and
+// for all that it does not always allow.
+func (b blocks) program(rest unix.SockFilter) program {
+	b = slices.SortedFunc(slices.Values(b), func(x, y block) int { return cmp.Compare(x.nr, y.nr) })
+	for i := range len(b) - 1 {
+		if b[i].nr == b[i+1].nr {
+			panic("a system call has two blocks")
+		}
+	}
+	return b.search(rest)
+}
+
+func (b blocks) search(rest unix.SockFilter) (p program) {
+	const few = 4
+	if len(b) <= few {
+		for _, x := range b {
+			p = append(append(p, when(opEqual, x.nr, len(x.code))), x.code...)
+		}
+		return append(p, rest)
+	}
+	middle := len(b) / 2
+	lower := b[:middle].search(rest)
+	p = program{when(opGE, b[middle].nr, 1), {Code: opJump, K: uint32(len(lower))}}
+	return append(append(p, lower...), b[middle:].search(rest)...)
 }

@@ -134,8 +134,8 @@ func makeFilter(pid int, opens bool) program {
 	notify, allow := ret(retNotify), ret(retAllow)
 	refuse := func(e unix.Errno) unix.SockFilter { return ret(retErrno | uint32(e)) }
 
-	// A directory is no device, nor is a new file, and
-	// O_PATH opens neither. O_EXCL alone is of a device no other has open.
+	// A directory is no device, nor is a new file, and O_PATH opens neither.
+	// O_EXCL alone is of a device no other has open.
 	if opens {
 		open := func(flags int) []unix.SockFilter {
 			return []unix.SockFilter{
