@@ -1,10 +1,3 @@
-// How many threads a control group allows these commands doesn't matter: not
-// to look spares each start a reading of the mounts, and the idle supervisor
-// and jail-init waking up to look again.
-//
-//go:debug containermaxprocs=0
-//go:debug updatemaxprocs=0
-
 // Jails for NetBSD: the commands in one program, which looks at the name that
 // it is run under, or, under its own, at its first argument. jail-exporter is
 // a program of its own, because of what its libraries do at start.
