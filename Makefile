@@ -63,14 +63,15 @@ setup:
 	@sh tests/setup.sh
 
 # One summary of everything: each -check is a test, with what it needs, and
-# each -- begins the arguments of a run of go test.
+# each -- begins the arguments of a run of go test; -count=1, because go's cache
+# does not see what the tests build.
 CHECKS	= -check 'check-go=$(MAKE) check-go' -check 'check-c=$(MAKE) check-c' \
 	  -check 'check-shell,shellcheck=$(MAKE) check-shell' -check 'check-man,mandoc=$(MAKE) check-man' \
 	  -check 'cross=$(MAKE) cross'
 test: setup
 	@$(GO) run $(COMMON) ./tests/summary $(CHECKS) \
-		-- $(COMMON) -race ./src/... \
-		-- $(COMMON) ./tests/... ./tools/...
+		-- $(COMMON) -count=1 -race ./src/... \
+		-- $(COMMON) -count=1 ./tests/... ./tools/...
 
 test-long: setup
 	@JAILS_LONG=1 $(GO) run $(COMMON) ./tests/summary $(CHECKS) \

@@ -29,8 +29,15 @@ const patience = 30 * time.Second
 type demo struct {
 	dir        string
 	env        []string
-	background []*exec.Cmd
+	background []*background
 	steps      int
+}
+
+// background is a command that goes on while others run.
+type background struct {
+	*exec.Cmd
+	log   string
+	ended chan error
 }
 
 func main() {
@@ -55,7 +62,7 @@ func demonstrate(bin string, keep bool) (err error) {
 	if err != nil {
 		return err
 	}
-	d := &demo{dir: dir}
+	d, begun := &demo{dir: dir}, false
 	d.env = append(os.Environ(),
 		"JAILS_PREFIX="+dir,
 		"HOSTKERN_SOCKET="+filepath.Join(dir, "hostkern.sock"),
@@ -64,14 +71,14 @@ func demonstrate(bin string, keep bool) (err error) {
 		return err
 	}
 	defer func() {
-		if err != nil {
+		if begun && err != nil {
 			d.abandon()
 		}
 		d.stopBackground()
 		if left := leftovers(dir); len(left) > 0 && err == nil {
 			err = fmt.Errorf("left behind: %s", strings.Join(left, ", "))
 		}
-		if keep || err != nil {
+		if keep || begun && err != nil {
 			fmt.Fprintln(os.Stderr, "demo: see", dir)
 			return
 		}
@@ -82,18 +89,29 @@ func demonstrate(bin string, keep bool) (err error) {
 			fmt.Printf("\ndemo: PASSED: %d commands did what they should, and nothing is left\n", d.steps)
 		}
 	}()
+	sets := filepath.Join(dir, "sets")
+	if err := errors.Join(need("curl", "kill"), makeSets(sets)); err != nil {
+		return err
+	}
 	if err := d.startKernel(); err != nil {
 		return err
 	}
-	return d.story()
+	begun = true
+	return d.story(sets)
+}
+
+// need says which of the programs are not installed.
+func need(programs ...string) (err error) {
+	for _, p := range programs {
+		if _, e := exec.LookPath(p); e != nil {
+			err = errors.Join(err, fmt.Errorf("no %s; install it", p))
+		}
+	}
+	return err
 }
 
 // story is the worked example, in order.
-func (d *demo) story() error {
-	sets := filepath.Join(d.dir, "sets")
-	if err := makeSets(sets); err != nil {
-		return fmt.Errorf("making the base's set: %w", err)
-	}
+func (d *demo) story(sets string) error {
 	port, err := freePort(8080)
 	if err != nil {
 		return err
@@ -122,7 +140,7 @@ func (d *demo) story() error {
 	}
 
 	say("Its metrics, for Prometheus")
-	if err := d.start("jail-exporter", fmt.Sprintf("--web.listen-address=127.0.0.1:%d", metrics)); err != nil {
+	if _, err := d.start("jail-exporter", fmt.Sprintf("--web.listen-address=127.0.0.1:%d", metrics)); err != nil {
 		return err
 	}
 	if err := d.run(expect{out: `jail_processes\{.*jail="web"`, within: patience, show: `jail="web"`}, "curl", "-s", fmt.Sprintf("http://127.0.0.1:%d/metrics", metrics)); err != nil {
@@ -318,32 +336,42 @@ func quote(argv []string) string {
 }
 
 // start runs a command in the background.
-func (d *demo) start(argv ...string) error {
+func (d *demo) start(argv ...string) (*background, error) {
 	fmt.Println("#", quote(argv), "&")
 	log, err := os.Create(filepath.Join(d.dir, filepath.Base(argv[0])+".log"))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer log.Close()
-	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Env, cmd.Stdout, cmd.Stderr = d.env, log, log
-	if err := cmd.Start(); err != nil {
-		return err
+	b := &background{exec.Command(argv[0], argv[1:]...), log.Name(), make(chan error, 1)}
+	b.Env, b.Stdout, b.Stderr = d.env, log, log
+	if err := b.Start(); err != nil {
+		return nil, err
 	}
-	d.background = append(d.background, cmd)
+	go func() { b.ended <- b.Wait() }()
+	d.background = append(d.background, b)
 	d.steps++
-	return nil
+	return b, nil
+}
+
+// said is what the command has printed.
+func (b *background) said() string {
+	said, err := os.ReadFile(b.log)
+	if err != nil {
+		return err.Error()
+	}
+	return strings.TrimSpace(string(said))
 }
 
 // stopBackground ends what start began, the last first.
 func (d *demo) stopBackground() {
 	for i := len(d.background) - 1; i >= 0; i-- {
-		cmd := d.background[i]
-		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		b := d.background[i]
+		if b.Process.Signal(syscall.SIGTERM) != nil { // it has ended
 			continue
 		}
-		timer := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
-		_ = cmd.Wait()
+		timer := time.AfterFunc(patience, func() { _ = b.Process.Kill() })
+		<-b.ended
 		timer.Stop()
 	}
 	d.background = nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"debug/elf"
 	"errors"
 	"fmt"
 	"os"
@@ -21,11 +22,15 @@ const (
 
 func userland() (program, error) {
 	for _, path := range []string{"/bin/busybox", "/usr/bin/busybox"} {
-		if _, err := os.Stat(path); err == nil {
-			return program{path, "busybox", []string{"sh", "httpd", "kill", "sleep", "mkdir", "echo"}}, nil
+		if file, err := elf.Open(path); err == nil {
+			libraries, err := file.ImportedLibraries()
+			file.Close()
+			if err == nil && len(libraries) == 0 {
+				return program{path, "busybox", []string{"sh", "httpd", "kill", "sleep", "mkdir", "echo"}}, nil
+			}
 		}
 	}
-	return program{}, errors.New("no busybox; install the package busybox-static")
+	return program{}, errors.New("no static busybox; install the package busybox-static")
 }
 
 // becomeRoot runs the demonstration again as the root of a user namespace,
@@ -45,7 +50,7 @@ func becomeRoot() (done bool, err error) {
 	err = cmd.Run()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		os.Exit(exit.ExitCode())
+		os.Exit(max(exit.ExitCode(), 1)) // -1 is a signal
 	}
 	if err != nil {
 		return true, fmt.Errorf("no user namespace for you here (%w); run it as root", err)
@@ -57,16 +62,21 @@ func becomeRoot() (done bool, err error) {
 func (d *demo) startKernel() error {
 	say("On Linux the kernel's model runs in hostkern")
 	socket := filepath.Join(d.dir, "hostkern.sock")
-	if err := d.start("hostkern", "-s", socket); err != nil {
+	kernel, err := d.start("hostkern", "-s", socket)
+	if err != nil {
 		return err
 	}
-	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; {
 		if _, err := os.Stat(socket); err == nil {
 			return nil
 		}
+		select {
+		case <-kernel.ended:
+			return errors.New(kernel.said())
+		case <-time.After(20 * time.Millisecond):
+		}
 		if time.Now().After(deadline) {
-			said, _ := os.ReadFile(filepath.Join(d.dir, "hostkern.log"))
-			return fmt.Errorf("hostkern is not up after %s: %s", patience, said)
+			return fmt.Errorf("hostkern is not up after %s: %s", patience, kernel.said())
 		}
 	}
 }
