@@ -259,7 +259,7 @@ struct jail_port_owner {
 /* What a rule answers at a level. */
 #define	JAIL_VERDICT_DEFER	0	/* as if there were no jail */
 #define	JAIL_VERDICT_DENY	1
-#define	JAIL_VERDICT_OWN	2	/* DEFER inside the own jail, else DENY */
+#define	JAIL_VERDICT_OWN	2	/* own jail: DEFER, others: DENY */
 #define	JAIL_VERDICT_LISTED	3	/* DEFER for the devices of a list */
 #define	JAIL_VERDICT_PORT	4	/* by the ownership of the port */
 
@@ -272,9 +272,9 @@ struct jail_port_owner {
  */
 struct jail_rule {
 	uint32_t	ju_scope;	/* JAIL_SCOPE_* */
-	uint32_t	ju_action;	/* KAUTH_*; of vnodes: the bit's number */
-	uint32_t	ju_request;	/* KAUTH_REQ_*, 0 for all others, or from
-					   JAIL_REQUEST_CASE a case of one */
+	uint32_t	ju_action;	/* KAUTH_*; vnodes: the bit's number */
+	uint32_t	ju_request;	/* KAUTH_REQ_*; 0: all others; from
+					   JAIL_REQUEST_CASE: a case of one */
 	uint8_t		ju_verdict[JAIL_NLEVELS];	/* JAIL_VERDICT_* */
 	uint8_t		ju_word;	/* jw_bit, or JAIL_WORD_NONE */
 	char		ju_name[32];	/* of action and request: mount.new */

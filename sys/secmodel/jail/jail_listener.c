@@ -50,6 +50,7 @@ __KERNEL_RCSID(0, "$NetBSD$");
 #include <sys/socket.h>
 #include <sys/socketvar.h>
 #include <sys/vnode.h>
+#include <sys/xcall.h>
 
 #include <miscfs/specfs/specdev.h>
 
@@ -489,4 +490,6 @@ jail_listener_stop(void)
 		kauth_unlisten_scope(listeners[i].ls_listener);
 		listeners[i].ls_listener = NULL;
 	}
+	/* kauth(9) waits for none, but by now none is in a listener. */
+	xc_barrier(0);
 }

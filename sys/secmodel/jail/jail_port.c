@@ -148,6 +148,8 @@ static void
 port_holder(struct jail_reply *reply, const struct jail *holder)
 {
 
+	KASSERT(mutex_owned(&jail_lock));
+
 	if (holder == NULL) {
 		reply->jy_holder_id = JAIL_HOST;
 		return;
@@ -163,6 +165,8 @@ port_check_taken(const struct jail_port *jp, uint32_t id,
 {
 	uint32_t owner;
 	u_int t, port;
+
+	KASSERT(mutex_owned(&jail_lock));
 
 	for (port = jp->jp_first; port <= jp->jp_last; port++) {
 		for (t = 0; t < NTABLES; t++) {
@@ -234,13 +238,15 @@ port_mark(uint8_t *map, const struct jail_port *ports, uint32_t n)
 	}
 }
 
-/* Give the ports of a list to an id, but for those marked.  jail_lock. */
+/* Give the ports of a list to an id, but for those marked.  Needs jail_lock. */
 static void
 port_give(const struct jail_port *ports, uint32_t n, uint32_t id,
     const uint8_t *except)
 {
 	u_int t, port;
 	uint32_t i;
+
+	KASSERT(mutex_owned(&jail_lock));
 
 	for (i = 0; i < n; i++) {
 		for (t = 0; t < NTABLES; t++) {
@@ -368,6 +374,8 @@ bind_begin(struct jail *j, enum kauth_network_req req, struct socket *so)
 	uint32_t owner;
 	uint8_t verdict;
 	u_int port;
+
+	KASSERT(mutex_owned(softnet_lock));
 
 	if (j != NULL) {
 		verdict = bind_verdict(j, JAIL_REQ_BIND_AUTO);

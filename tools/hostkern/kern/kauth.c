@@ -16,6 +16,7 @@
 #include <sys/kmem.h>
 #include <sys/rwlock.h>
 #include <sys/atomic.h>
+#include <sys/xcall.h>
 
 struct kauth_listener {
 	kauth_scope_callback_t	func;
@@ -280,6 +281,14 @@ kauth_unlisten_scope(kauth_listener_t k)
 	k->scope->nlisteners--;
 	rw_exit(&kauth_lock);
 	kmem_free(k, sizeof(*k));
+}
+
+/* Nobody unloads while questions are asked; on NetBSD that can't be known. */
+void
+xc_barrier(unsigned int flags __unused)
+{
+
+	ASSERT_SLEEPABLE();
 }
 
 /*
