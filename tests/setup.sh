@@ -11,7 +11,7 @@ shellcheck shellcheck
 mandoc mandoc
 busybox busybox-static
 curl curl
-kill procps
+ps procps
 nginx nginx-light
 redis-server redis-server
 redis-benchmark redis-tools
