@@ -594,11 +594,12 @@ func TestLookalikes(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Run(t, "jailmgr", "stop", "web")
-	if err := bystander.Process.Signal(syscall.Signal(0)); err != nil {
-		t.Errorf("a process that was none of the jail's: %v", err)
-	}
-	if err := errors.Join(bystander.Process.Kill(), bystander.Process.Release()); err != nil {
+	if err := bystander.Process.Kill(); err != nil {
 		t.Error(err)
+	}
+	var end *exec.ExitError
+	if err := bystander.Wait(); !errors.As(err, &end) || end.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+		t.Errorf("a process that was none of the jail's: %v", err)
 	}
 	// A number is no name: it is not taken for an id, in no form.
 	for _, name := range []string{"1", "2", "0x2", "02", "+2", "2 "} {

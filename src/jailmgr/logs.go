@@ -63,32 +63,21 @@ func showLogs(ctx context.Context, h *host) error {
 			return usage(c, err)
 		}
 	}
-	last := c.Int("lines")
-	if last < 0 {
-		return usage(c, errors.New("--lines must not be negative"))
+	last := -1
+	if c.IsSet("lines") {
+		if last = c.Int("lines"); last < 0 {
+			return usage(c, errors.New("--lines must not be negative"))
+		}
 	}
 	dir := h.Layout.Log(name)
 	print := h.logPrinter(name)
-	if c.IsSet("lines") {
-		// Following begins after the newest line that is shown here.
-		newest, err := tail(dir, filter, last, print)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		if !newest.IsZero() {
-			filter.Since = newest.Add(time.Microsecond)
-		}
-		if err == nil && !c.Bool("follow") {
-			return nil
-		}
-	}
 	if c.Bool("follow") {
 		if err := h.logged(name, dir); err != nil {
 			return err
 		}
-		return logs.Follow(ctx, dir, filter, print)
+		return logs.Follow(ctx, dir, filter, last, print)
 	}
-	err = logs.Read(dir, filter, print)
+	err = logs.Tail(dir, filter, last, print)
 	if errors.Is(err, fs.ErrNotExist) {
 		// A jail that never ran has no lines.
 		return h.logged(name, dir)
@@ -131,31 +120,4 @@ func (h *host) logPrinter(name string) func(logs.Line) error {
 		_, err := w.Write(append(b, '\n'))
 		return err
 	}
-}
-
-// tail prints the last n lines and gives the newest one's time.
-func tail(dir string, filter logs.Filter, n int, print func(logs.Line) error) (newest time.Time, err error) {
-	ring := make([]logs.Line, 0, min(n, 1024))
-	next := 0
-	err = logs.Read(dir, filter, func(l logs.Line) error {
-		newest = l.Time
-		switch {
-		case n == 0:
-		case len(ring) < n:
-			ring = append(ring, l)
-		default:
-			ring[next] = l
-			next = (next + 1) % n
-		}
-		return nil
-	})
-	if err != nil {
-		return newest, err
-	}
-	for i := range ring {
-		if err := print(ring[(next+i)%len(ring)]); err != nil {
-			return newest, err
-		}
-	}
-	return newest, nil
 }

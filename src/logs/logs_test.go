@@ -224,48 +224,6 @@ func (b *bench) text() (all []string) {
 	return all
 }
 
-// A stream that floods does not keep another's line waiting for long.
-func TestWriterIsFair(t *testing.T) {
-	b := newBench(t, false)
-	b.w.file.Keep = 1000 // none of it may be rotated away
-	flood, quiet := b.add("flood"), b.add("quiet")
-	stop := make(chan struct{})
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		line := bytes.Repeat([]byte("0123456789\n"), 500)
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-				unix.Write(flood, line)
-			}
-		}
-	}()
-	b.loop.After(50*time.Millisecond, func() { unix.Write(quiet, []byte("hello\n")) })
-	b.run(150 * time.Millisecond)
-	close(stop)
-	for fd, s := range b.w.streams { // so that the writer of the flood sees its end
-		if s.Service == "flood" {
-			b.loop.Forget(fd)
-			unix.Close(fd)
-			delete(b.w.streams, fd)
-		}
-	}
-	<-done
-	var asked, read int
-	for _, l := range b.text() {
-		read++
-		if l == "quiet true hello" {
-			asked = read
-		}
-	}
-	if asked == 0 || asked == read {
-		t.Errorf("the quiet line is number %d of %d", asked, read)
-	}
-}
-
 // With a log that takes nothing, services wait or lines are counted; once it
 // does again, it goes on by itself.
 func TestFullLog(t *testing.T) {
@@ -385,7 +343,7 @@ func TestFollow(t *testing.T) {
 	next := 0
 	done := make(chan error, 1)
 	go func() {
-		done <- Follow(ctx, dir, Filter{}, func(l Line) error {
+		done <- Follow(ctx, dir, Filter{}, -1, func(l Line) error {
 			if string(l.Text) != fmt.Sprint(next) {
 				return fmt.Errorf("line %d is %q", next, l.Text)
 			}
@@ -403,6 +361,72 @@ func TestFollow(t *testing.T) {
 	}
 	if err := <-done; err != nil || next != count {
 		t.Errorf("%v, %d lines", err, next)
+	}
+}
+
+// The lines that follow are those after the last ones that were given, though
+// they have the same time or, after the clock was set back, an earlier one.
+// One who moves current away ends nothing.
+func TestFollowTail(t *testing.T) {
+	dir := t.TempDir()
+	f := &File{Dir: dir, Keep: 3, Size: 1 << 20}
+	defer f.Close()
+	write := func(when time.Time, text string) {
+		l := Line{Time: when, Service: "a", Stream: "out", Full: true, Text: []byte(text)}
+		if _, err := f.Write(l.Append(nil)); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, text := range []string{"1", "2", "3"} {
+		write(moment, text)
+	}
+	var tailed []string
+	for last := range 5 {
+		var all strings.Builder
+		if err := Tail(dir, Filter{}, last, func(l Line) error { all.Write(l.Text); return nil }); err != nil {
+			t.Error(err)
+		}
+		tailed = append(tailed, all.String())
+	}
+	if got := strings.Join(tailed, ","); got != ",3,23,123,123" {
+		t.Errorf("tail: %q", got)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	given := make(chan string)
+	done := make(chan error, 1)
+	go func() {
+		done <- Follow(ctx, dir, Filter{}, 2, func(l Line) error {
+			given <- string(l.Text)
+			return nil
+		})
+	}()
+	want := func(texts ...string) {
+		t.Helper()
+		for _, w := range texts {
+			select {
+			case got := <-given:
+				if got != w {
+					t.Errorf("got %q, want %q", got, w)
+				}
+			case <-ctx.Done():
+				t.Fatalf("no %q", w)
+			}
+		}
+	}
+	want("2", "3")
+	write(moment, "4")
+	want("4")
+	write(moment.Add(-time.Hour), "5")
+	want("5")
+	if err := errors.Join(os.Rename(filepath.Join(dir, "current"), filepath.Join(dir, "mine")), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	write(moment, "6")
+	want("6")
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
 

@@ -44,9 +44,19 @@ func Read(dir string, filter Filter, f func(Line) error) error {
 	return r.read(filter, f)
 }
 
-// Follow is Read, but goes on with the lines to come, through rotations, until
+// Tail is Read, but gives the last lines only; all of them if last is below 0.
+func Tail(dir string, filter Filter, last int, f func(Line) error) error {
+	r, err := open(dir)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	return r.tail(filter, last, f)
+}
+
+// Follow is Tail, but goes on with the lines to come, through rotations, until
 // ctx ends; then it gives nil. It sleeps while there are none.
-func Follow(ctx context.Context, dir string, filter Filter, f func(Line) error) error {
+func Follow(ctx context.Context, dir string, filter Filter, last int, f func(Line) error) error {
 	w, err := newWatcher(dir)
 	if err != nil {
 		return err
@@ -61,14 +71,16 @@ func Follow(ctx context.Context, dir string, filter Filter, f func(Line) error) 
 	defer stop()
 	for {
 		if r == nil {
+			last = -1 // nothing was there: all of it is to come
 			if r, err = open(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
 		}
 		if r != nil {
-			if err := r.read(filter, f); err != nil {
+			if err := r.tail(filter, last, f); err != nil {
 				return err
 			}
+			last = -1
 		}
 		if ctx.Err() != nil {
 			return nil
@@ -199,7 +211,7 @@ func (r *reader) rotated() (bool, error) {
 	if err != nil { // between the renaming and the new file
 		return false, nil
 	}
-	for {
+	for again := true; ; again = false {
 		numbers, err := oldFiles(r.dir)
 		if err != nil {
 			return false, err
@@ -211,8 +223,10 @@ func (r *reader) rotated() (bool, error) {
 				r.seen = max(r.seen, n)
 			}
 		}
-		if !found && links(r.file) > 0 {
-			continue // left out of the listing
+		if !found && again && links(r.file) > 0 {
+			// Left out of a listing that a renaming changed; or someone
+			// else has moved it away.
+			continue
 		}
 		r.after(numbers)
 		return true, nil
@@ -226,6 +240,34 @@ func links(f *os.File) int {
 		return 0
 	}
 	return int(st.Nlink)
+}
+
+// tail gives the last of the lines that there are, all if last is below 0.
+func (r *reader) tail(filter Filter, last int, f func(Line) error) error {
+	if last < 0 {
+		return r.read(filter, f)
+	}
+	var ring []Line
+	next := 0 // the oldest, once it is full
+	if err := r.read(filter, func(l Line) error {
+		switch {
+		case last == 0:
+		case len(ring) < last:
+			ring = append(ring, l)
+		default:
+			ring[next] = l
+			next = (next + 1) % last
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	for i := range ring {
+		if err := f(ring[(next+i)%len(ring)]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // read gives all lines that there are.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -21,7 +22,13 @@ import (
 // that processes inherit, an odd limit of message queues.
 type marks struct{ dir string }
 
-const firstMark = 10000
+// mark is what a jail's members have: no other test's jails on this machine
+// have the same.
+func (k marks) mark(id secmodel.ID) uint64 {
+	h := fnv.New32a()
+	h.Write([]byte(k.dir))
+	return 10000 + uint64(h.Sum32()%8000)*100 + uint64(id) // below the hard limit of all
+}
 
 type markedJail struct {
 	ID     secmodel.ID
@@ -101,7 +108,7 @@ func (k marks) Enter(id secmodel.ID) error {
 	if err := unix.Getrlimit(unix.RLIMIT_MSGQUEUE, &l); err != nil {
 		return err
 	}
-	l.Cur = uint64(firstMark + id)
+	l.Cur = k.mark(id)
 	return unix.Setrlimit(unix.RLIMIT_MSGQUEUE, &l)
 }
 
@@ -111,7 +118,7 @@ func (k marks) members(id secmodel.ID) []int {
 	for _, name := range names {
 		pid, _ := strconv.Atoi(filepath.Base(name))
 		var l unix.Rlimit
-		if unix.Prlimit(pid, unix.RLIMIT_MSGQUEUE, nil, &l) == nil && l.Cur == uint64(firstMark+id) {
+		if unix.Prlimit(pid, unix.RLIMIT_MSGQUEUE, nil, &l) == nil && l.Cur == k.mark(id) {
 			// Whoever adopts orphans may be slow to reap them.
 			b, _ := os.ReadFile(name + "/stat")
 			if _, after, _ := bytes.Cut(b, []byte(") ")); bytes.HasPrefix(after, []byte("Z ")) && !bytes.HasPrefix(after, fmt.Appendf(nil, "Z %d ", os.Getpid())) {

@@ -507,21 +507,21 @@ func TestFloodIsStopped(t *testing.T) {
 	}
 }
 
-// A stop right after the start, when processes may not have called setsid
-// yet, ends all of them.
+// A stop right after the start, when jail-init may not be in the jail, or
+// processes may not have called setsid yet, is not lost and ends all of them.
 func TestStopAtOnce(t *testing.T) {
 	for i := range 10 {
 		t.Run(strconv.Itoa(i), func(t *testing.T) {
 			w := newWorld(t, sh("a", "exec sleep 1000")+sh("b", "(setsid setsid sleep 1000 &) ; exec sleep 1000"))
 			ctx, cancel := context.WithCancel(context.Background())
-			err := Start(ctx, w.name, w.layout.Definition(w.name), func(string) {
-				go func() {
-					time.Sleep(time.Duration(i) * time.Millisecond / 2)
-					cancel()
-				}()
-			})
+			started := make(chan error, 1)
+			go func() { started <- Start(ctx, w.name, w.layout.Definition(w.name), nil) }()
+			for !Running(w.name) {
+				time.Sleep(100 * time.Microsecond)
+			}
+			time.Sleep(time.Duration(i) * 2 * time.Millisecond)
 			cancel()
-			if err != nil && ctx.Err() == nil {
+			if err := <-started; err != nil && ctx.Err() == nil {
 				t.Fatal(err)
 			}
 			w.mustStop()
