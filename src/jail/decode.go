@@ -113,7 +113,7 @@ func DecodeSettings(file string, data []byte) (*Settings, error) {
 
 // LoadSettings reads /etc/jailmgr.toml; without one, DefaultSettings.
 func (l Layout) LoadSettings() (*Settings, error) {
-	data, err := read(l.Settings())
+	data, err := Read(l.Settings())
 	if errors.Is(err, os.ErrNotExist) {
 		return DefaultSettings(), nil
 	}
@@ -141,25 +141,38 @@ func (l Layout) LoadFile(path string) (*Definition, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := read(path)
+	data, err := Read(path)
 	if err != nil {
 		return nil, err
 	}
 	return Decode(path, data, s)
 }
 
-// read refuses what is no regular file, so that it never blocks, and reads
-// no more than what parse then calls too large.
-func read(path string) ([]byte, error) {
+// Read reads a definition, or the settings, without being held up or led to
+// read without end: what is no regular file, or leads to none, is an *Invalid.
+// It is os.ErrNotExist if nothing has that name. Of a file that is too large
+// so much is read that Decode says so.
+func Read(path string) ([]byte, error) {
+	invalid := func(format string, args ...any) error {
+		return &Invalid{[]Problem{{File: path, Text: fmt.Sprintf(format, args...)}}}
+	}
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
-	if err != nil {
+	switch {
+	case errors.Is(err, unix.ENXIO):
+		return nil, invalid("not a regular file")
+	case errors.Is(err, unix.ELOOP), errors.Is(err, os.ErrNotExist):
+		if target, e := os.Readlink(path); e == nil {
+			return nil, invalid("a symbolic link to %q, which is not there", target)
+		}
+		return nil, err
+	case err != nil:
 		return nil, err
 	}
 	defer f.Close()
 	if st, err := f.Stat(); err != nil {
 		return nil, err
 	} else if !st.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: not a regular file", path)
+		return nil, invalid("not a regular file")
 	}
 	return io.ReadAll(io.LimitReader(f, fileSize+1))
 }

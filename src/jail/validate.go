@@ -100,7 +100,7 @@ func (d *document) ports(ports []string) {
 			continue
 		}
 		for _, other := range ranges {
-			if overlap(r, other) {
+			if Overlap(r, other) {
 				d.add(at, "port %q overlaps \"%s\"", p, other)
 				break
 			}

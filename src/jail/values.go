@@ -139,7 +139,8 @@ func ParseKeep(s string) (files int, size uint64, err error) {
 	return files, size, nil
 }
 
-func overlap(a, b secmodel.PortRange) bool {
+// Overlap says whether two reservations have a port in common.
+func Overlap(a, b secmodel.PortRange) bool {
 	return (a.Protocol == b.Protocol || a.Protocol == secmodel.AnyProtocol || b.Protocol == secmodel.AnyProtocol) &&
 		a.First <= b.Last && b.First <= a.Last
 }

@@ -2,7 +2,6 @@ package jailctl
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -70,7 +69,7 @@ func show(c *cli.Context, k *secmodel.Client, j *secmodel.Jail) error {
 	line("entries", "%d", j.Entries)
 	line("forks", "%d", j.Forks)
 	line("exits", "%d", j.Exits)
-	line("denials", "%s", words(denials(j)))
+	line("denials", "%s", words(output.Counts(secmodel.Scopes[:], j.Denials)))
 	_, err = c.App.Writer.Write([]byte(b.String()))
 	return err
 }
@@ -87,17 +86,6 @@ func ports(list []secmodel.PortRange) []string {
 	all := make([]string, len(list))
 	for i, p := range list {
 		all[i] = p.String()
-	}
-	return all
-}
-
-// denials lists the scopes with denials, as in "port 3", in a fixed order.
-func denials(j *secmodel.Jail) []string {
-	var all []string
-	for _, scope := range secmodel.Scopes {
-		if n := j.Denials[scope]; n != 0 {
-			all = append(all, scope+" "+strconv.FormatUint(n, 10))
-		}
 	}
 	return all
 }

@@ -151,7 +151,7 @@ func statsTable(c *cli.Context, measured []measure, shares bool) error {
 		row = append(row, output.CPU(cpu(j)), strconv.Itoa(j.Processes), output.Size(j.Resident), number(denied(j)))
 		if c.Bool("verbose") {
 			row = append(row, strconv.Itoa(j.Threads), output.Size(j.Virtual), number(j.Entries), number(j.Forks), number(j.Exits),
-				output.Span(time.Since(j.Created)), words(denials(j)), j.Root)
+				output.Span(time.Since(j.Created)), words(output.Counts(secmodel.Scopes[:], j.Denials)), j.Root)
 		}
 		t.Row(row...)
 	}

@@ -42,12 +42,13 @@ func (h *host) choose(all func() ([]string, error), flags ...string) ([]string, 
 
 // outcome of a verb for one jail.
 type outcome struct {
-	Jail    string  `json:"jail"`
-	Done    bool    `json:"done"`
-	Skipped bool    `json:"skipped,omitempty"` // there was nothing to do
-	Error   string  `json:"error,omitempty"`
-	Code    int     `json:"code"` // of sysexits(3)
-	Seconds float64 `json:"seconds"`
+	Jail    string   `json:"jail"`
+	Done    bool     `json:"done"`
+	Skipped bool     `json:"skipped"` // there was nothing to do
+	Error   string   `json:"error,omitempty"`
+	Code    int      `json:"code"`  // of sysexits(3)
+	Notes   []string `json:"notes"` // what the administrator should know
+	Seconds float64  `json:"seconds"`
 
 	err error
 }
@@ -88,7 +89,7 @@ func (h *host) try(ctx context.Context, name, past string, several bool, do func
 	if err == nil {
 		err = explain(do(ctx, name))
 	}
-	o := outcome{Jail: name, Done: err == nil, Seconds: time.Since(start).Seconds(), err: err}
+	o := outcome{Jail: name, Done: err == nil, Notes: append([]string{}, h.told(name)...), Seconds: time.Since(start).Seconds(), err: err}
 	switch {
 	case errors.Is(err, errSkip):
 		o.Skipped, o.err = true, nil

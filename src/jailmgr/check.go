@@ -88,7 +88,7 @@ func (h *host) checkWords(name string) error {
 	if err != nil || len(def.Allow)+len(def.Deny) == 0 {
 		return nil
 	}
-	text, err := os.ReadFile(path)
+	text, err := jail.Read(path)
 	if err != nil {
 		return err
 	}
@@ -105,20 +105,20 @@ func (h *host) checkWords(name string) error {
 // problems of one definition, and of what it stands on.
 func (h *host) problems(name string, settings *jail.Settings, known []secmodel.Word) ([]jail.Problem, error) {
 	path := h.Layout.Definition(name)
-	text, err := os.ReadFile(path)
+	text, err := jail.Read(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, &lifecycle.UnknownError{Name: name}
 	}
-	if err != nil {
-		return []jail.Problem{{File: path, Text: err.Error()}}, nil
+	var def *jail.Definition
+	if err == nil {
+		def, err = jail.Decode(path, text, settings)
 	}
-	def, err := jail.Decode(path, text, settings)
 	var inv *jail.Invalid
 	switch {
 	case errors.As(err, &inv):
 		return inv.Problems, nil
 	case err != nil:
-		return nil, err
+		return []jail.Problem{{File: path, Text: err.Error()}}, nil
 	}
 	var found []jail.Problem
 	if known != nil {

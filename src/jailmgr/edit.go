@@ -9,15 +9,18 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
+	"jails/src/command"
 	"jails/src/exit"
 	"jails/src/jail"
 	"jails/src/lifecycle"
+	"jails/src/output"
 )
 
 func editCommand() *cli.Command {
@@ -29,7 +32,7 @@ func editCommand() *cli.Command {
 		Description: "With options, these keys are changed, and comments kept; without, $EDITOR is\n" +
 			"run on a copy, which takes the definition's place once it is valid. A jail\n" +
 			"that runs keeps what it was started with until: jailmgr restart NAME.",
-		Flags:  choices(),
+		Flags:  append(choices(), command.JSON()),
 		Action: on(withKernel, edit),
 	}
 }
@@ -40,7 +43,7 @@ func edit(ctx context.Context, h *host) error {
 		return err
 	}
 	path := h.Layout.Definition(name)
-	old, err := os.ReadFile(path)
+	old, err := jail.Read(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &lifecycle.UnknownError{Name: name}
 	}
@@ -59,17 +62,33 @@ func edit(ctx context.Context, h *host) error {
 	} else {
 		text, err = h.inEditor(ctx, path, old, settings)
 	}
-	if err != nil || bytes.Equal(text, old) {
+	if err != nil {
 		return err
 	}
-	if err := h.replace(name, old, text); err != nil {
-		return err
+	changed := !bytes.Equal(text, old)
+	if changed {
+		if err := h.replace(name, old, text); err != nil {
+			return err
+		}
+		if condition, err := h.Condition(name); err == nil && condition == lifecycle.Running {
+			h.note(name, "it runs with the old definition until: jailmgr restart "+name)
+		}
 	}
-	h.line("Changed jail %s (%s)", name, path)
-	if condition, err := h.Condition(name); err == nil && condition == lifecycle.Running {
-		h.note(name, "it runs with the old definition until: jailmgr restart "+name)
+	switch {
+	case h.c.Bool("json"):
+		return output.JSON(h.c.App.Writer, edited{name, path, changed, append([]string{}, h.told(name)...)})
+	case changed:
+		h.line("Changed jail %s (%s)", name, path)
 	}
 	return nil
+}
+
+// edited is what edit did, as JSON.
+type edited struct {
+	Name       string   `json:"name"`
+	Definition string   `json:"definition"`
+	Changed    bool     `json:"changed"`
+	Notes      []string `json:"notes"`
 }
 
 // replace writes a definition, unless someone else has changed it.
@@ -80,7 +99,7 @@ func (h *host) replace(name string, old, text []byte) (err error) {
 	}
 	defer func() { err = errors.Join(err, lock.Unlock()) }()
 	path := h.Layout.Definition(name)
-	now, err := os.ReadFile(path)
+	now, err := jail.Read(path)
 	if err != nil {
 		return err
 	}
@@ -90,6 +109,10 @@ func (h *host) replace(name string, old, text []byte) (err error) {
 	}
 	if !bytes.Equal(now, old) {
 		return exit.With(fmt.Errorf("%s was changed by someone else in the meantime", path), exit.Temporary, "nothing was changed; try again")
+	}
+	// A link stays one.
+	if path, err = filepath.EvalSymlinks(path); err != nil {
+		return err
 	}
 	return jail.WriteFile(path, text, st.Mode().Perm(), false)
 }
@@ -138,7 +161,9 @@ func (h *host) inEditor(ctx context.Context, path string, old []byte, settings *
 		line = os.Getenv("EDITOR")
 	}
 	if line == "" {
-		line = "vi"
+		if line = "vi"; !onTerminal(h.c.App.Reader) {
+			return nil, usage(h.c, errors.New("there is no terminal to edit on: say by options what to change, or set EDITOR"))
+		}
 	}
 	argv, err := split(line)
 	if err != nil || len(argv) == 0 {
@@ -160,7 +185,7 @@ func (h *host) inEditor(ctx context.Context, path string, old []byte, settings *
 		if err := cmd.Run(); err != nil {
 			return nil, exit.With(fmt.Errorf("editor %s: %w", argv[0], err), exit.Software, "nothing was changed")
 		}
-		text, err := os.ReadFile(f.Name())
+		text, err := jail.Read(f.Name())
 		if err != nil {
 			return nil, err
 		}

@@ -68,7 +68,7 @@ type host struct {
 	client *secmodel.Client // nil if no model is loaded
 	c      *cli.Context
 	print  sync.Mutex // lines of jails that are worked on at one time
-	notes  int
+	notes  map[string][]string
 }
 
 // supervisor is package supervise.
@@ -97,7 +97,7 @@ func on(kernel int, run func(ctx context.Context, h *host) error) cli.ActionFunc
 		ctx, stop := signal.NotifyContext(c.Context, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 		defer stop()
 		layout := jail.Paths()
-		h := &host{c: c, Host: lifecycle.Host{Layout: layout, Store: &root.Store{Layout: layout}, Supervisor: supervisor{}}}
+		h := &host{c: c, notes: map[string][]string{}, Host: lifecycle.Host{Layout: layout, Store: &root.Store{Layout: layout}, Supervisor: supervisor{}}}
 		h.Note = h.note
 		if kernel != withoutKernel {
 			client, err := secmodel.Open()
@@ -124,8 +124,15 @@ func (h *host) line(format string, args ...any) {
 func (h *host) note(name, text string) {
 	h.print.Lock()
 	defer h.print.Unlock()
-	h.notes++
+	h.notes[name] = append(h.notes[name], text)
 	fmt.Fprintf(h.c.App.ErrWriter, "%s: %s\n", name, output.Text(text))
+}
+
+// told is what note has said of a jail.
+func (h *host) told(name string) []string {
+	h.print.Lock()
+	defer h.print.Unlock()
+	return h.notes[name]
 }
 
 // codes are those errors of the packages below that package exit does not

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"jails/src/jail"
 	"jails/src/logs"
@@ -316,6 +317,78 @@ func TestOneBadDefinition(t *testing.T) {
 	}
 }
 
+// Whatever stands in a definition's place is refused where it stands, at
+// once, and costs one jail.
+func TestNoDefinition(t *testing.T) {
+	p := newPlace(t)
+	p.must("bootstrap", "--sets", p.sets())
+	p.must("create", "web")
+	for name, tt := range map[string]struct {
+		make func(path string) error
+		want string
+	}{
+		"directory": {func(path string) error { return os.MkdirAll(path+"/x", 0o755) }, "not a regular file"},
+		"dangling":  {func(path string) error { return os.Symlink("nowhere", path) }, `a symbolic link to "nowhere", which is not there`},
+		"ring":      {func(path string) error { return os.Symlink(filepath.Base(path), path) }, `a symbolic link to "ring.toml", which is not there`},
+		"fifo":      {func(path string) error { return unix.Mkfifo(path, 0o644) }, "not a regular file"},
+		"device":    {func(path string) error { return os.Symlink("/dev/zero", path) }, "not a regular file"},
+		"huge":      {func(path string) error { return os.WriteFile(path, make([]byte, 1<<20+1), 0o644) }, "larger than 1 MB"},
+		"binary":    {func(path string) error { return os.WriteFile(path, []byte("\xff\xfe\x00"), 0o644) }, ":1:1: "},
+		"empty":     {func(path string) error { return os.WriteFile(path, nil, 0o644) }, `no base: add base = "NAME"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := p.layout.Definition(name)
+			if err := tt.make(path); err != nil {
+				t.Fatal(err)
+			}
+			for _, args := range [][]string{{"check"}, {"check", "web", name}, {"edit", name, "-l", "low"}} {
+				code, out, err := p.run("", args...)
+				if code != 78 || !strings.Contains(out+err, "$P/etc/jails/"+name+".toml") || !strings.Contains(out+err, tt.want) {
+					t.Errorf("%v: %d, %s%s", args, code, out, err)
+				}
+			}
+			if code, _, err := p.run("", "create", name); code != 73 || !strings.Contains(err, "exists already") {
+				t.Errorf("create: %d, %s", code, err)
+			}
+			if out := p.must("list"); !strings.Contains(out, "not valid: jailmgr check "+name) || !strings.Contains(out, "web   ") && !strings.Contains(out, "\nweb ") {
+				t.Errorf("list: %s", out)
+			}
+			code, out, err := p.run("", "destroy", "--yes", name)
+			if name == "directory" {
+				if code != 78 || !strings.Contains(err, "a directory; nothing was removed") {
+					t.Errorf("destroy: %d, %s%s", code, out, err)
+				}
+				return
+			}
+			if _, e := os.Lstat(path); code != 0 || e == nil {
+				t.Errorf("destroy: %d, %s%s", code, out, err)
+			}
+		})
+	}
+}
+
+// A definition that is a link stays one, and what it leads to is changed.
+func TestLinkedDefinition(t *testing.T) {
+	p := newPlace(t)
+	p.must("bootstrap", "--sets", p.sets())
+	kept := filepath.Join(p.dir, "kept.toml")
+	p.write(kept, "base = '10.1-amd64' # mine\n")
+	path := p.layout.Definition("web")
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(kept, path); err != nil {
+		t.Fatal(err)
+	}
+	p.must("edit", "web", "-l", "low")
+	if got, err := os.Readlink(path); err != nil || got != kept {
+		t.Errorf("%q, %v", got, err)
+	}
+	if got := p.read(kept); got != "base = '10.1-amd64' # mine\nlevel = \"low\"\n" {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestCommas(t *testing.T) {
 	p := newPlace(t)
 	p.must("bootstrap", "--sets", p.sets())
@@ -422,7 +495,7 @@ func TestRepair(t *testing.T) {
 	p.write(filepath.Join(dir, "data/etc/x"), "")
 	p.write(p.layout.Journal("web"), fmt.Sprintf("create\ntree %q\n", dir))
 	code, out, err := p.run("", "repair")
-	if code != 0 || out != "" || err != "web: an earlier create was interrupted; it is undone\n" {
+	if code != 0 || !strings.HasPrefix(out, "Repaired jail web (") || err != "web: an earlier create was interrupted; it is undone\n" {
 		t.Errorf("%d %q %q", code, out, err)
 	}
 	if _, err := os.Stat(dir); err == nil {

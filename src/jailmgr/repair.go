@@ -6,7 +6,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"jails/src/exit"
+	"jails/src/command"
+	"jails/src/lifecycle"
 )
 
 func repairCommand() *cli.Command {
@@ -17,6 +18,7 @@ func repairCommand() *cli.Command {
 		BashComplete: completeJails,
 		Description: "A change that was interrupted, by a kill or a power loss, is undone; a destroy is\n" +
 			"carried on. Jails that run are left alone. Without NAME, all jails.",
+		Flags:  []cli.Flag{command.JSON()},
 		Action: on(withKernel, repair),
 	}
 }
@@ -29,30 +31,27 @@ func repair(ctx context.Context, h *host) error {
 	if err != nil {
 		return err
 	}
-	failed := 0
-	for _, name := range names {
-		if err := explain(h.Repair(ctx, name)); err != nil {
-			if len(names) == 1 {
-				return err
-			}
-			failed++
-			exit.Report(h.c.App.ErrWriter, name, err)
+	err = h.each(ctx, names, "Repaired", func(ctx context.Context, name string) error {
+		known := h.Known(name)
+		switch err := h.Repair(ctx, name); {
+		case err != nil:
+			return err
+		case len(h.told(name)) > 0:
+			return nil
+		case !known:
+			return &lifecycle.UnknownError{Name: name}
 		}
-	}
+		return errSkip
+	})
 	if !h.c.Args().Present() {
-		lock, err := h.Layout.LockBases("repair")
-		if err != nil {
-			return err
+		lock, e := h.Layout.LockBases("repair")
+		if e == nil {
+			e = errors.Join(h.Store.Sweep(), lock.Unlock())
 		}
-		if err := errors.Join(h.Store.Sweep(), lock.Unlock()); err != nil {
-			return err
-		}
+		err = errors.Join(err, e)
 	}
-	if failed > 0 {
-		return &exit.Error{Code: exit.Temporary, Msg: "not all could be repaired"}
-	}
-	if h.notes == 0 {
+	if err == nil && len(h.notes) == 0 && !h.c.Bool("json") {
 		h.line("nothing to repair")
 	}
-	return nil
+	return err
 }

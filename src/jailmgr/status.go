@@ -27,8 +27,9 @@ func statusCommand() *cli.Command {
 		Usage:        "show how jails are",
 		ArgsUsage:    "[NAME...]",
 		BashComplete: completeJails,
-		Description: "CPU is the mean since the jail started. Below a jail that is not well stands why.\n" +
-			"status exits 0 whatever it shows.",
+		Description: "CPU is the mean since the jail started, 100.0% one processor; for the load of now:\n" +
+			"jailctl stats -w 1s. Below a jail that is not well stands why. status exits 0\n" +
+			"whatever it shows.",
 		Flags:  []cli.Flag{command.JSON()},
 		Action: on(needsKernel, status),
 	}
@@ -39,6 +40,7 @@ type jailStatus struct {
 	Name      string            `json:"name"`
 	State     string            `json:"state"` // running, starting, stopping, restarting, failed, stopped, changing, invalid
 	Reason    string            `json:"reason,omitempty"`
+	Hints     []string          `json:"hints"` // what may be behind it
 	ID        uint32            `json:"id,omitempty"`
 	Since     time.Time         `json:"since,omitzero"`
 	Ready     int               `json:"services_ready"`
@@ -76,40 +78,41 @@ func status(ctx context.Context, h *host) error {
 	if err != nil {
 		return err
 	}
-	kernel := map[string]secmodel.Jail{}
-	for _, j := range snapshot.Jails {
-		kernel[j.Name] = j
+	owners, err := h.client.Ports()
+	if err != nil {
+		return err
 	}
 	all := []jailStatus{}
 	for _, name := range names {
-		s, err := h.statusOf(ctx, name, kernel)
+		s, err := h.statusOf(ctx, name, snapshot.Jails, owners)
 		if err != nil {
 			return err
 		}
 		all = append(all, s)
 	}
 	// What needs a look comes first.
-	slices.SortStableFunc(all, func(a, b jailStatus) int { return rank(a.State) - rank(b.State) })
+	slices.SortStableFunc(all, func(a, b jailStatus) int { return rank(&a) - rank(&b) })
 	if h.c.Bool("json") {
 		return output.JSON(h.c.App.Writer, all)
 	}
 	return printStatus(h.c, all)
 }
 
-func rank(state string) int {
-	switch state {
-	case "invalid", "failed":
+func rank(s *jailStatus) int {
+	switch {
+	case s.Reason != "", s.State == "failed":
 		return 0
-	case "stopped":
+	case s.State == "stopped":
 		return 2
 	}
 	return 1
 }
 
-func (h *host) statusOf(ctx context.Context, name string, kernel map[string]secmodel.Jail) (jailStatus, error) {
-	s := jailStatus{Name: name, State: "stopped", Services: []serviceStatus{}, Ports: []string{}, Denials: map[string]uint64{}}
+func (h *host) statusOf(ctx context.Context, name string, kernel []secmodel.Jail, owners []secmodel.PortOwner) (jailStatus, error) {
+	s := jailStatus{Name: name, State: "stopped", Hints: []string{}, Services: []serviceStatus{}, Ports: []string{}, Denials: map[string]uint64{}}
 	def, err := h.Layout.Load(name)
-	j, exists := kernel[name]
+	i := slices.IndexFunc(kernel, func(j secmodel.Jail) bool { return j.Name == name })
+	exists := i >= 0
 	if err == nil {
 		s.Ports = append(s.Ports, def.Ports...)
 		for _, svc := range def.Services {
@@ -136,6 +139,7 @@ func (h *host) statusOf(ctx context.Context, name string, kernel map[string]secm
 		}
 	}
 	if exists {
+		j := &kernel[i]
 		s.ID, s.Since, s.Processes, s.Resident = uint32(j.ID), j.Created, j.Processes, j.Resident
 		used := j.User + j.System + j.Interrupt
 		s.CPU = used.Seconds()
@@ -143,12 +147,68 @@ func (h *host) statusOf(ctx context.Context, name string, kernel map[string]secm
 			s.load = min(s.CPU/max(age.Seconds(), 1), 999)
 		}
 		s.Denials = j.Denials
+	}
+	if exists || condition == lifecycle.Running {
 		h.supervised(ctx, &s)
 	}
-	if err != nil {
-		s.State, s.Reason = "invalid", "its definition is not valid; see: jailmgr check "+name
+	switch {
+	case err == nil:
+		s.Hints = append(s.Hints, hints(&s, def, kernel, owners)...)
+	case s.State == "stopped":
+		s.State = "invalid"
+		fallthrough
+	case s.Reason == "":
+		s.Reason = "its definition is not valid: " + first(err)
 	}
 	return s, nil
+}
+
+// first is the first of what is wrong.
+func first(err error) string {
+	line, more, _ := strings.Cut(err.Error(), "\n")
+	if more != "" {
+		line += fmt.Sprintf(" (and %d more)", 1+strings.Count(more, "\n"))
+	}
+	return line
+}
+
+// hints tell of a jail that does not run as it should which jail has its
+// ports, and what the kernel has refused it.
+func hints(s *jailStatus, def *jail.Definition, kernel []secmodel.Jail, owners []secmodel.PortOwner) (all []string) {
+	if s.State != "stopped" && s.State != "failed" {
+		return nil
+	}
+	for _, p := range portsOf(def) {
+		for _, o := range owners {
+			i := slices.IndexFunc(kernel, func(j secmodel.Jail) bool { return j.ID == o.Jail })
+			if i >= 0 && kernel[i].Name != s.Name && jail.Overlap(p, o.Port) {
+				all = append(all, fmt.Sprintf("port %s belongs to jail %s; see: jailctl ports", p, kernel[i].Name))
+			}
+		}
+	}
+	if refused := output.Counts(secmodel.Scopes[:], s.Denials); len(refused) > 0 {
+		all = append(all, fmt.Sprintf("refused by the kernel: %s; see: jailctl policy %s", strings.Join(refused, ", "), s.Name))
+	}
+	return all
+}
+
+// portsOf are the ports that a jail means to have: those reserved for it, and
+// those at which its services say to be ready.
+func portsOf(def *jail.Definition) []secmodel.PortRange {
+	texts := slices.Clone(def.Ports)
+	for _, svc := range def.Services {
+		if probe, err := jail.ParseReady(svc.Ready); err == nil && probe.Kind == "tcp" {
+			texts = append(texts, probe.Addr[strings.LastIndexByte(probe.Addr, ':')+1:]+"/tcp")
+		}
+	}
+	var ranges []secmodel.PortRange
+	for _, text := range texts {
+		p, err := secmodel.ParsePorts(text)
+		if err == nil && !slices.ContainsFunc(ranges, func(r secmodel.PortRange) bool { return jail.Overlap(p, r) }) {
+			ranges = append(ranges, p)
+		}
+	}
+	return ranges
 }
 
 // supervised adds what jail-init and the supervisor know. A jail that does
@@ -261,5 +321,5 @@ func reasons(s *jailStatus) []string {
 	if s.Reason != "" && !told {
 		why = append([]string{s.Reason}, why...)
 	}
-	return why
+	return append(why, s.Hints...)
 }

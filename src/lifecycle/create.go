@@ -87,8 +87,12 @@ func (h *Host) Destroy(ctx context.Context, name string) error {
 		if err := h.mustNotRun(name); err != nil {
 			return err
 		}
-		if !h.known(name) {
+		if !h.Known(name) {
 			return &UnknownError{name}
+		}
+		path := h.Layout.Definition(name)
+		if st, err := os.Lstat(path); err == nil && st.IsDir() {
+			return &jail.Invalid{Problems: []jail.Problem{{File: path, Text: "a directory; nothing was removed"}}}
 		}
 		left, err := h.Store.Mounted(name)
 		if err != nil {
@@ -130,9 +134,9 @@ func (h *Host) destroy(j *journal.Journal, name string) error {
 // stepDestroy is not undone: a destroy goes forward only.
 const stepDestroy = "destroy"
 
-// known says whether anything of a jail of that name is there.
-func (h *Host) known(name string) bool {
-	for _, path := range []string{h.Layout.Definition(name), h.Layout.Jail(name)} {
+// Known says whether anything of a jail of that name is there.
+func (h *Host) Known(name string) bool {
+	for _, path := range []string{h.Layout.Definition(name), h.Layout.Jail(name), h.Layout.Journal(name)} {
 		if _, err := os.Lstat(path); err == nil {
 			return true
 		}

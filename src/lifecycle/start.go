@@ -181,7 +181,7 @@ func (h *Host) Stop(ctx context.Context, name string, timeout time.Duration) err
 	return h.locked(ctx, name, verbStop, func() error {
 		stopped, err := h.stop(ctx, name, timeout)
 		if err == nil && !stopped {
-			if !h.known(name) {
+			if !h.Known(name) {
 				return &UnknownError{name}
 			}
 			return &StoppedError{name}

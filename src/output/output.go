@@ -176,6 +176,17 @@ func Percent(ratio float64) string {
 	return strconv.FormatFloat(100*ratio, 'f', 1, 64) + "%"
 }
 
+// Counts lists what was counted, as in "port 3", in the names' order.
+func Counts(names []string, counts map[string]uint64) []string {
+	var all []string
+	for _, name := range names {
+		if n := counts[name]; n != 0 {
+			all = append(all, name+" "+strconv.FormatUint(n, 10))
+		}
+	}
+	return all
+}
+
 // YesNo writes a truth.
 func YesNo(b bool) string {
 	if b {

@@ -85,6 +85,13 @@ func TestSize(t *testing.T) {
 	}
 }
 
+func TestCounts(t *testing.T) {
+	got := strings.Join(Counts([]string{"system", "port", "fork"}, map[string]uint64{"fork": 2, "system": 7, "port": 0}), ", ")
+	if got != "system 7, fork 2" {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestSpan(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		-time.Second: "0s", 900 * time.Millisecond: "0s", 45 * time.Second: "45s", 90 * time.Second: "1m30s", 2 * time.Minute: "2m",

@@ -41,8 +41,8 @@ func (u *Undo) Step(step journal.Step) (mine bool, err error) {
 			return true, err
 		}
 		// Someone else's file of that name is not ours to remove.
-		data, err := os.ReadFile(path)
-		if errors.Is(err, os.ErrNotExist) {
+		data, err := jail.Read(path)
+		if errors.Is(err, os.ErrNotExist) || errors.Is(err, jail.ErrInvalid) {
 			return true, nil
 		}
 		if err != nil {
