@@ -1,11 +1,12 @@
 package host
 
 import (
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // Userland makes a root directory for a jail, below Dir: a statically linked
@@ -46,13 +47,22 @@ func (h *Host) Userland(t testing.TB) string {
 	return root
 }
 
-// FreePort is a TCP port that nobody listens at just now.
+// FreePort is a TCP port that nobody listens at just now. It does without
+// package net, which would make programs of tests that import this one ask for
+// a dynamic linker; they run in jails that have none.
 func FreePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	s, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	defer unix.Close(s)
+	if err := unix.Bind(s, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	name, err := unix.Getsockname(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return name.(*unix.SockaddrInet4).Port
 }
