@@ -3,6 +3,7 @@
 package bench
 
 import (
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -208,12 +209,17 @@ func create(b *testing.B, h *host.Host, n int) (destroy func()) {
 	}
 }
 
-// peer is the program of that directory, built once; where there is no
-// compiler, CHROOT_PEER names it.
+// For a machine without a compiler or busybox.
+var (
+	peerPath = flag.String("peer", "", "`path` of the program peer, compiled")
+	truePath = flag.String("true", "", "`path` of a static true(1)")
+)
+
+// peer is the program of that directory.
 func peer(b *testing.B, h *host.Host) string {
 	b.Helper()
-	if path := os.Getenv("CHROOT_PEER"); path != "" {
-		return path
+	if *peerPath != "" {
+		return *peerPath
 	}
 	path := filepath.Join(h.Dir, "chroot")
 	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "./peer")
@@ -224,8 +230,8 @@ func peer(b *testing.B, h *host.Host) string {
 	return path
 }
 
-// trueRoot is a root directory with true(1), sleep(1) too where there is
-// one, and the path of the program that is true(1) there.
+// trueRoot is a root directory with true(1) and sleep(1), and the path of the
+// program that is true(1) there.
 func trueRoot(b *testing.B, h *host.Host) (root, program string) {
 	b.Helper()
 	root = filepath.Join(h.Dir, "root")
@@ -234,13 +240,12 @@ func trueRoot(b *testing.B, h *host.Host) (root, program string) {
 			b.Fatal(err)
 		}
 	}
-	names := []string{"true", "sleep"}
-	from, err := exec.LookPath("busybox")
-	if err != nil {
-		if from = os.Getenv("CHROOT_PEER"); from == "" {
+	names, from := []string{"true", "sleep"}, *truePath
+	if from == "" {
+		var err error
+		if from, err = exec.LookPath("busybox"); err != nil {
 			b.Skip("no busybox; install the package busybox-static")
 		}
-		names = names[:1]
 	}
 	content, err := os.ReadFile(from)
 	if err != nil {

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -12,9 +13,7 @@ import (
 	"jails/tests/host"
 )
 
-// fileVariable names the environment variable that says where the figures are
-// written too, one JSON object a line.
-const fileVariable = "JAILS_BENCH_FILE"
+var file = flag.String("figures", "", "`path` to write the figures to as well, one JSON object a line")
 
 // figure is one result: what was measured, ours and its peer's, in one run.
 type figure struct {
@@ -67,7 +66,7 @@ func (m reporting) Run() int {
 	if len(figures) == 0 {
 		return status
 	}
-	if err := report(os.Stdout, os.Getenv(fileVariable)); err != nil {
+	if err := report(os.Stdout, *file); err != nil {
 		fmt.Fprintf(os.Stderr, "the report: %v\n", err)
 		return 1
 	}
