@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -359,6 +360,48 @@ func TestAdoption(t *testing.T) {
 			t.Fatalf("line %d is %q", i+1, l)
 		}
 	}
+}
+
+// A supervisor that is killed in the midst of a flood loses what it has read
+// and not yet written: at most one buffer, and the beginning of one line.
+func TestAdoptionInAFlood(t *testing.T) {
+	const most = 64<<10 + logs.MaxText
+	const width = 9 // not a divisor of what awk writes at once
+	w := newWorld(t, "[log]\nkeep = \"2 x 1 GB\"\n"+sh("count", fmt.Sprintf(`exec awk 'BEGIN { for (i = 1; ; i++) printf "%%0%dd\n", i }'`, width-1)))
+	w.mustStart()
+	const kills = 5
+	for range kills {
+		n := w.supervisor().Logs.Bytes
+		w.eventually("more lines", func() bool { return w.supervisor().Logs.Bytes > n+1<<20 })
+		pid := w.supervisor().PID
+		time.Sleep(rand.N(10 * time.Millisecond))
+		unix.Kill(pid, unix.SIGKILL)
+		w.eventually("the supervisor's end", func() bool { return !Running(w.name) })
+		w.mustStart()
+	}
+	w.mustStop()
+	gaps, lost, next := 0, 0, 1
+	for i, l := range w.lines("count", "out") {
+		if len(l) < width-1 {
+			continue // the rest of the one whose beginning is lost, or the last
+		}
+		got, err := strconv.Atoi(l)
+		if err != nil || len(l) > width-1 {
+			t.Fatalf("line %d is %q", i+1, l)
+		}
+		if got != next {
+			gaps++
+			lost += (got - next) * width
+			if got < next || (got-next)*width > most {
+				t.Errorf("%d follows %d", got, next-1)
+			}
+		}
+		next = got + 1
+	}
+	if gaps > kills {
+		t.Errorf("%d gaps", gaps)
+	}
+	t.Logf("%d kills: %d gaps, %d of %d bytes lost", kills, gaps, lost, next*width)
 }
 
 // When jail-init dies the rest of the jail is killed and all starts afresh.
