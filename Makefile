@@ -18,13 +18,16 @@ NAMES	= jailctl jailmgr jail-init
 ARCHS	= amd64 arm64 arm 386
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 KMOD_ARCH ?= amd64
-# An image of the demonstration's userland holds these.
+# The virtual machine: how many processors; and for the demonstration a
+# userland of its own.
+SMP	?= 2
+VM	= $(GO) run $(COMMON) ./tools/vm -kernel "$(KERNEL)" -module build/secmodel_jail.kmod -cpus "$(SMP)"
 VM_DEMO	= -file bin/demo=build/vm/demo -file bin/userland=build/vm/userland \
 	  -file bin/curl=build/vm/userland -file bin/kill=build/vm/userland \
 	  -step 'demo=/bin/demo -bin /sbin'
 
 .PHONY: build links hostkern demo vm-demo setup test test-long bench lint \
-	check-go check-shell check-man check-c cross kmod vm-test install clean help
+	check-go check-shell check-man check-c cross kmod vm-files vm-test install clean help
 
 build: links hostkern
 
@@ -37,7 +40,8 @@ help:
 	@echo "make lint        gofmt, vet, staticcheck, shellcheck, mandoc, the C compiler's warnings"
 	@echo "make cross       static programs: build/netbsd-{amd64,arm64,arm,386}/jails, jail-exporter"
 	@echo "make kmod        the kernel module; SRC=path of NetBSD's sources, KMOD_ARCH=amd64"
-	@echo "make vm-test     the conformance tests on a NetBSD kernel in QEMU; KERNEL=path SRC=path"
+	@echo "make vm-test     on a NetBSD kernel in QEMU: the programs' tests, the module, conformance,"
+	@echo "                 the demo; KERNEL=path SRC=path SMP=2"
 	@echo "make install     DESTDIR= PREFIX=/usr/local; for another machine FROM=build/netbsd-amd64"
 	@echo "make clean       remove build"
 
@@ -53,10 +57,13 @@ hostkern:
 demo: setup
 	@if [ -n "$(KERNEL)" ]; then $(MAKE) vm-demo; else $(MAKE) build && $(GO) run $(COMMON) ./tests/demo -bin build; fi
 
-vm-demo: kmod
+vm-demo: vm-files
+	$(VM) $(VM_DEMO)
+
+vm-files: kmod
+	@[ -n "$(KERNEL)" ] || { echo "vm: which kernel? give KERNEL=path SRC=path" >&2; exit 64; }
 	CGO_ENABLED=0 GOOS=netbsd GOARCH=amd64 $(GO) build $(COMMON) -o build/vm/demo ./tests/demo
 	CGO_ENABLED=0 GOOS=netbsd GOARCH=amd64 $(GO) build $(COMMON) -o build/vm/userland ./tests/demo/userland
-	$(GO) run $(COMMON) ./tools/vm -kernel "$(KERNEL)" -module build/secmodel_jail.kmod $(VM_DEMO)
 
 # setup installs what the tests need and this machine lacks, if it may.
 setup:
@@ -120,9 +127,10 @@ kmod:
 	@mkdir -p build
 	sh tools/kmod/kmod.sh -a "$(KMOD_ARCH)" "$(SRC)" build/secmodel_jail.kmod
 
-vm-test: kmod
-	@[ -n "$(KERNEL)" ] || { echo "vm-test: which kernel? make vm-test KERNEL=path SRC=path" >&2; exit 64; }
-	$(GO) run $(COMMON) ./tools/vm -kernel "$(KERNEL)" -module build/secmodel_jail.kmod -test
+# The module is loaded, unloaded and loaded again before the first jail; after
+# that unloading is refused, and so it must be.
+vm-test: vm-files
+	$(VM) -before ./src/... -test ./tests/conformance $(VM_DEMO)
 
 install:
 	@[ -x $(FROM)/jails ] || { echo "install: no $(FROM)/jails; first: make build" >&2; exit 66; }

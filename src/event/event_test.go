@@ -12,7 +12,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// endVariable makes this program a child that ends in that way at once.
+const endVariable = "EVENT_END"
+
+func TestMain(m *testing.M) {
+	switch os.Getenv(endVariable) {
+	case "exit 3":
+		os.Exit(3)
+	case "exit 7":
+		os.Exit(7)
+	case "terminated":
+		if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
+			os.Exit(1)
+		}
+		select {}
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func newReal(t *testing.T) *Loop {
 	t.Helper()
@@ -184,8 +200,12 @@ func TestPost(t *testing.T) {
 
 func TestChildren(t *testing.T) {
 	l := newReal(t)
-	start := func(script string) int {
-		pid, err := syscall.ForkExec("/bin/sh", []string{"sh", "-c", script}, &syscall.ProcAttr{Files: []uintptr{0, 1, 2}, Env: os.Environ()})
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := func(end string) int {
+		pid, err := syscall.ForkExec(self, []string{self}, &syscall.ProcAttr{Files: []uintptr{0, 1, 2}, Env: []string{endVariable + "=" + end}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -193,7 +213,7 @@ func TestChildren(t *testing.T) {
 	}
 	want := map[int]unix.WaitStatus{}
 	early := start("exit 7")
-	time.Sleep(20 * time.Millisecond) // it ends before the loop knows of children
+	time.Sleep(50 * time.Millisecond) // it ends before the loop knows of children
 	want[early] = 7 << 8
 	l.Children(func(pid int, status unix.WaitStatus) {
 		if status != want[pid] {
@@ -205,7 +225,7 @@ func TestChildren(t *testing.T) {
 	})
 	for range 50 {
 		want[start("exit 3")] = 3 << 8
-		want[start("kill -TERM $$")] = unix.WaitStatus(unix.SIGTERM)
+		want[start("terminated")] = unix.WaitStatus(unix.SIGTERM)
 	}
 	l.After(10*time.Second, l.Stop)
 	if err := l.Run(); err != nil || len(want) > 0 {

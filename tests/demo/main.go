@@ -23,7 +23,7 @@ import (
 )
 
 // patience bounds each command, and each wait for something to come true.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // demo is one run, in a directory of its own.
 type demo struct {

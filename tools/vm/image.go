@@ -78,6 +78,10 @@ func spec(files []file, dirs []string) string {
 	}
 	for _, f := range files {
 		parents(filepath.Dir(f.guest))
+		if f.mode&os.ModeSymlink != 0 {
+			fmt.Fprintf(&b, "./%s type=link mode=0755 link=%s\n", f.guest, f.host)
+			continue
+		}
 		fmt.Fprintf(&b, "./%s type=file mode=%04o\n", f.guest, f.mode)
 	}
 	for _, n := range nodes {
@@ -121,6 +125,12 @@ func image(work string, files []file, p *plan.Plan) (string, error) {
 		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 			return "", err
 		}
+		if f.mode&os.ModeSymlink != 0 {
+			if err := os.Symlink(f.host, to); err != nil {
+				return "", err
+			}
+			continue
+		}
 		content, err := os.ReadFile(f.host)
 		if err != nil {
 			return "", err
@@ -135,7 +145,7 @@ func image(work string, files []file, p *plan.Plan) (string, error) {
 	}
 	out := filepath.Join(work, "root.img")
 	cmd := exec.Command("makefs", "-t", "ffs", "-B", "le", "-o", "version=2", "-F", described,
-		"-b", "20%", "-f", "1000", "-M", "16m", out, root)
+		"-b", "64m", "-f", "1000", "-M", "16m", out, root)
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Run(); err != nil {

@@ -44,10 +44,10 @@ func (m machine) accels() []string {
 }
 
 // runAny runs with the first accelerator that boots.
-func (m machine) runAny(ctx context.Context, o *options, img, token string, out io.Writer) (int, error) {
+func (m machine) runAny(ctx context.Context, o *options, img, token string, terminal, record io.Writer) (int, error) {
 	var failed error
 	for _, accel := range m.accels() {
-		status, err := m.run(ctx, o, accel, img, token, out)
+		status, err := m.run(ctx, o, accel, img, token, terminal, record)
 		if !errors.Is(err, errNoBoot) {
 			return status, err
 		}
@@ -73,7 +73,7 @@ func (m machine) args(o *options, accel, img string) []string {
 }
 
 // run boots, relays the console and returns the status that the guest says.
-func (m machine) run(ctx context.Context, o *options, accel, img, token string, out io.Writer) (int, error) {
+func (m machine) run(ctx context.Context, o *options, accel, img, token string, terminal, record io.Writer) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", m.args(o, accel, img)...)
@@ -88,13 +88,16 @@ func (m machine) run(ctx context.Context, o *options, accel, img, token string, 
 	if err := cmd.Start(); err != nil {
 		return exitSoftware, err
 	}
-	fmt.Fprintf(out, "vm: %s, %d cpus, %d MB, %s\n", o.kernel, m.cpus, m.memory, accel)
-	w := &watch{token: token, out: out, up: make(chan struct{}), fatal: make(chan string, 1)}
+	fmt.Fprintf(terminal, "vm: %s, %d cpus, %d MB, %s\n", o.kernel, m.cpus, m.memory, accel)
+	w := newWatch(token, terminal, record)
+	defer w.report.print()
 	read := make(chan error, 1)
 	go func() { read <- w.relay(console) }()
 
 	booting := time.NewTimer(o.boot)
 	defer booting.Stop()
+	silent := time.NewTimer(o.silence)
+	defer silent.Stop()
 	var ending error
 	up := w.up
 wait:
@@ -106,8 +109,13 @@ wait:
 		case <-booting.C:
 			ending = fmt.Errorf("%w within %v (%s)", errNoBoot, o.boot, accel)
 			cancel()
+		case <-w.spoken:
+			silent.Reset(o.silence)
+		case <-silent.C:
+			ending = fmt.Errorf("the guest hangs: it has said nothing for %v", o.silence)
+			cancel()
 		case said := <-w.fatal:
-			ending = fmt.Errorf("the guest's kernel: %s", said)
+			ending = kernelSays(said)
 			// Time for its trace, where it has a debugger.
 			time.AfterFunc(5*time.Second, cancel)
 		case err := <-read:
@@ -118,6 +126,12 @@ wait:
 		}
 	}
 	err = cmd.Wait()
+	// A kernel that fails as it goes down has failed too.
+	select {
+	case said := <-w.fatal:
+		ending = kernelSays(said)
+	default:
+	}
 	switch {
 	case ending != nil:
 		return exitSoftware, ending
@@ -133,18 +147,31 @@ wait:
 	return w.status, nil
 }
 
+func kernelSays(words string) error { return fmt.Errorf("the guest's kernel: %s", words) }
+
 // watch reads the guest's console.
 type watch struct {
 	token  string
-	out    io.Writer
+	record io.Writer // of all
+	report report
 	up     chan struct{} // closed when init answers
+	spoken chan struct{} // something was said
 	fatal  chan string   // the kernel's last words
 	done   bool
 	status int
 }
 
-// fatals are what a NetBSD kernel says when it ends.
-var fatals = regexp.MustCompile(`panic: |fatal (page|protection|breakpoint|trap)|Mutex error: |Reader / writer lock error: |Stopped in pid`)
+func newWatch(token string, terminal, record io.Writer) *watch {
+	return &watch{
+		token: token, record: record, report: report{terminal: terminal},
+		up: make(chan struct{}), spoken: make(chan struct{}, 1), fatal: make(chan string, 1),
+	}
+}
+
+// fatals are what a NetBSD kernel says when it ends, or should: a panic, a
+// trap, the debugger, and what LOCKDEBUG has against a lock.
+var fatals = regexp.MustCompile(`panic: |fatal .* in (supervisor|kernel) mode|[Ff]atal (page|protection|breakpoint|trap)|uvm_fault\(|` +
+	`(Mutex|Reader / writer lock|Kernel lock|[Ll]ock) error: |Stopped in pid|^db(\{[0-9]+\})?>`)
 
 // relay copies the console to out, its answers apart, until it ends.
 func (w *watch) relay(console io.Reader) error {
@@ -152,10 +179,17 @@ func (w *watch) relay(console io.Reader) error {
 	for {
 		line, err := lines.ReadString('\n')
 		line = strings.TrimRight(line, "\r\n")
+		if line != "" || err == nil {
+			fmt.Fprintln(w.record, line)
+		}
 		if kind, words, ok := plan.Parse(w.token, line); ok {
 			w.answer(kind, words)
-		} else if line != "" || err == nil {
-			fmt.Fprintln(w.out, line)
+		} else if line != "" {
+			w.report.line(line)
+		}
+		select {
+		case w.spoken <- struct{}{}:
+		default:
 		}
 		if fatals.MatchString(line) {
 			select {
@@ -180,15 +214,21 @@ func (w *watch) answer(kind string, words []string) {
 		default:
 			close(w.up)
 		}
-	case plan.Begin, plan.End:
-		fmt.Fprintln(w.out, "vm:", kind, strings.Join(words, " "))
+	case plan.Begin:
+		if len(words) == 1 {
+			fmt.Fprintln(w.report.terminal, "vm: begin", words[0])
+			w.report.begin(words[0])
+		}
+	case plan.End:
+		if len(words) == 2 {
+			w.report.end(words[1])
+		}
 	case plan.Status:
 		if len(words) != 1 {
 			return
 		}
 		if n, err := strconv.Atoi(words[0]); err == nil {
 			w.status, w.done = n, true
-			fmt.Fprintln(w.out, "vm: status", n)
 		}
 	}
 }

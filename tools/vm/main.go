@@ -2,7 +2,7 @@
 // as a module and this tree's programs, runs commands there, and exits with
 // their status.
 //
-//	go run ./tools/vm -kernel PATH -module PATH [-test] [-file GUEST=HOST]... [-step 'NAME=COMMAND ARG...']...
+//	go run ./tools/vm -kernel PATH -module PATH [-before PACKAGES]... [-test PACKAGES]... [-file GUEST=HOST]... [-step 'NAME=COMMAND ARG...']...
 //
 // The kernel needs a PVH entry (options XENPVHVM, XEN) and virtio-blk, and
 // modules of the same version; GENERIC has them.
@@ -19,6 +19,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -30,11 +31,11 @@ import (
 type options struct {
 	kernel, module, work, unload string
 	jails                        string
-	test                         bool
+	before, tests                []string // packages
 	testFlags                    string
 	files                        []file
 	steps                        []plan.Step
-	timeout, boot                time.Duration
+	timeout, boot, silence       time.Duration
 	machine                      machine
 }
 
@@ -84,7 +85,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (int, err
 		return exitSoftware, err
 	}
 	defer record.Close()
-	status, err := o.machine.runAny(ctx, o, img, p.Token, io.MultiWriter(stdout, record))
+	status, err := o.machine.runAny(ctx, o, img, p.Token, stdout, record)
 	if err != nil {
 		return exitSoftware, fmt.Errorf("%w; the whole console: %s", err, record.Name())
 	}
@@ -93,7 +94,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (int, err
 
 // environment is that of the steps: nothing in the guest is of value, and
 // temporary files are on a real file system.
-var environment = []string{"CONFORMANCE_DISPOSABLE=1", "TMPDIR=/root"}
+var environment = []string{"CONFORMANCE_DISPOSABLE=1", "TMPDIR=/root", "JAILS_BIN=/sbin"}
 
 // parse reads the command line.
 func parse(args []string, stderr io.Writer) (*options, error) {
@@ -105,8 +106,15 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f.StringVar(&o.jails, "jails", "", "`path` of the netbsd/amd64 binary jails; compiled if not given")
 	f.StringVar(&o.work, "work", "build/vm", "`directory` for the image and the console's record")
 	f.StringVar(&o.unload, "unload", plan.Busy, "what unloading does after the steps: busy or unloads")
-	f.BoolVar(&o.test, "test", false, "run tests/conformance")
-	f.StringVar(&o.testFlags, "test-flags", "-test.v", "`flags` for tests/conformance")
+	f.Func("before", "run the tests of these `packages` before the module is loaded; repeated", func(s string) (err error) {
+		o.before, err = packages(o.before, s)
+		return err
+	})
+	f.Func("test", "run the tests of these `packages`, before the other steps; repeated", func(s string) (err error) {
+		o.tests, err = packages(o.tests, s)
+		return err
+	})
+	f.StringVar(&o.testFlags, "test-flags", "-test.v", "`flags` for the tests")
 	f.Func("file", "put a host's file in the guest: `GUEST=HOST`, repeated", func(s string) error {
 		guest, host, ok := strings.Cut(s, "=")
 		if !ok {
@@ -127,7 +135,8 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		o.steps = append(o.steps, plan.Step{Name: name, Argv: strings.Fields(command)})
 		return nil
 	})
-	f.DurationVar(&o.timeout, "timeout", 15*time.Minute, "for the whole run")
+	f.DurationVar(&o.timeout, "timeout", 30*time.Minute, "for the whole run")
+	f.DurationVar(&o.silence, "silence", 5*time.Minute, "for the guest to say something")
 	f.DurationVar(&o.boot, "boot", 60*time.Second, "for the boot until init answers")
 	f.StringVar(&o.machine.accel, "accel", "auto", "kvm, tcg, or auto: kvm where it works")
 	f.IntVar(&o.machine.cpus, "cpus", 2, "of the guest")
@@ -144,16 +153,45 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	case o.unload != plan.Busy && o.unload != plan.Unloads:
 		return nil, fmt.Errorf("-unload %q: want %s or %s", o.unload, plan.Busy, plan.Unloads)
 	}
-	if o.test {
-		argv := append([]string{"/tests/conformance.test"}, strings.Fields(o.testFlags)...)
-		o.steps = append([]plan.Step{{Name: "conformance", Argv: argv}}, o.steps...)
+	var tests []plan.Step
+	for i, pkg := range slices.Concat(o.before, o.tests) {
+		dir := guestDir(pkg)
+		argv := append([]string{dir + "/test"}, strings.Fields(o.testFlags)...)
+		tests = append(tests, plan.Step{Name: filepath.Clean(pkg), Argv: argv, Dir: dir, Before: i < len(o.before)})
 	}
+	o.steps = append(tests, o.steps...)
 	for i := range o.steps {
 		o.steps[i].Timeout = o.timeout
 		o.steps[i].Env = environment
 	}
 	return o, nil
 }
+
+// packages adds those of this tree that a pattern names and that have tests
+// for NetBSD, by their directories.
+func packages(have []string, pattern string) ([]string, error) {
+	cmd := exec.Command("go", "list", "-f", "{{if .TestGoFiles}}{{.Dir}}{{end}}", pattern)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=netbsd", "GOARCH=amd64")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("go list %s: %w", pattern, err)
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	for dir := range strings.Lines(string(out)) {
+		if dir, err = filepath.Rel(here, strings.TrimSpace(dir)); err != nil {
+			return nil, err
+		}
+		have = append(have, "./"+dir)
+	}
+	return have, nil
+}
+
+// guestDir is where the guest has a package's tests.
+func guestDir(pkg string) string { return filepath.Join("/tests", pkg) }
 
 // lacking says what the machine or the command line lacks, with the remedy.
 func lacking(o *options) []string {
@@ -214,14 +252,24 @@ func build(ctx context.Context, o *options, stderr io.Writer) ([]file, error) {
 	files = append(files, file{"sbin/init", first, 0o755}, file{"sbin/jails", jails, 0o755},
 		file{"sbin/jail-exporter", exporter, 0o755})
 	for _, name := range links {
-		files = append(files, file{"sbin/" + name, jails, 0o755})
+		files = append(files, file{"sbin/" + name, "jails", os.ModeSymlink})
 	}
-	if o.test {
-		suite, err := compile("conformance.test", "test", "-c", "-trimpath", "./tests/conformance")
+	for _, pkg := range slices.Concat(o.before, o.tests) {
+		program, err := compile(filepath.Join("tests", pkg, "test"), "test", "-c", "-trimpath", "-tags", "urfave_cli_no_docs", pkg)
 		if err != nil {
 			return nil, err
 		}
-		files = append(files, file{"tests/conformance.test", suite, 0o755})
+		files = append(files, file{guestDir(pkg) + "/test", program, 0o755})
+		data := filepath.Join(pkg, "testdata")
+		if err := filepath.WalkDir(data, func(path string, d os.DirEntry, err error) error {
+			if err != nil || !d.Type().IsRegular() {
+				return err
+			}
+			files = append(files, file{filepath.Join("/tests", path), path, 0o644})
+			return nil
+		}); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, err
+		}
 	}
 	if o.module != "" {
 		files = append(files, file{"modules/" + filepath.Base(o.module), o.module, 0o644})

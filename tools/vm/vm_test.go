@@ -49,9 +49,14 @@ func TestRelay(t *testing.T) {
 		{name: "another token", console: plan.Line("x", plan.Up) + plan.Line("x", plan.Status, "0")},
 		{name: "no number", console: plan.Line("t", plan.Status, "fine")},
 		{name: "panic", console: "[ 1.0] panic: kernel diagnostic assertion\ntrace\n", fatal: "[ 1.0] panic: kernel diagnostic assertion"},
+		{name: "lock", console: "Mutex error: mutex_vector_enter,509: locking against myself\n", fatal: "Mutex error: mutex_vector_enter,509: locking against myself"},
+		{name: "trap", console: "[ 9.1] fatal page fault in supervisor mode\n", fatal: "[ 9.1] fatal page fault in supervisor mode"},
+		{name: "debugger", console: "db{0}> \n", fatal: "db{0}> "},
+		{name: "panic at the end", console: plan.Line("t", plan.Status, "0") + "panic: x\n", done: true, fatal: "panic: x"},
+		{name: "tests that fail", console: "    a_test.go:1: no panic\nFatal: no\n"},
 		{name: "no newline at the end", console: strings.TrimSpace(plan.Line("t", plan.Status, "0")), done: true},
 	} {
-		w := &watch{token: "t", out: io.Discard, up: make(chan struct{}), fatal: make(chan string, 1)}
+		w := newWatch("t", io.Discard, io.Discard)
 		if err := w.relay(strings.NewReader(c.console)); err != nil {
 			t.Errorf("%s: %v", c.name, err)
 		}
@@ -72,14 +77,52 @@ func TestRelay(t *testing.T) {
 	}
 }
 
+func TestReport(t *testing.T) {
+	var terminal, record strings.Builder
+	w := newWatch("t", &terminal, &record)
+	console := plan.Line("t", plan.Begin, "a") + `=== RUN   TestOne
+--- PASS: TestOne (0.00s)
+=== RUN   TestTwo
+=== RUN   TestTwo/part
+    two_test.go:7: no such thing: get one
+--- PASS: TestTwo (0.01s)
+    --- SKIP: TestTwo/part (0.00s)
+=== RUN   TestThree
+    three_test.go:8: wrong
+--- FAIL: TestThree (0.00s)
+rule of thumb: none
+12 cases
+` + plan.Line("t", plan.End, "a", "1") + plan.Line("t", plan.Begin, "b")
+	if err := w.relay(strings.NewReader(console)); err != nil {
+		t.Fatal(err)
+	}
+	w.report.print()
+	want := `vm: begin a
+    two_test.go:7: no such thing: get one
+    three_test.go:8: wrong
+--- FAIL: TestThree (0.00s)
+12 cases
+vm: begin b
+vm: a ended with status 1; tests: 2 passed, 1 failed, 1 skipped
+vm: a skipped TestTwo/part: no such thing: get one
+vm: b has not ended
+`
+	if terminal.String() != want {
+		t.Errorf("the terminal has\n%s\nwant\n%s", terminal.String(), want)
+	}
+	if record.String() != console {
+		t.Errorf("the record has\n%s\nwant\n%s", record.String(), console)
+	}
+}
+
 func TestParse(t *testing.T) {
-	for _, args := range []string{"", "-kernel k extra", "-kernel k -unload perhaps", "-kernel k -step x", "-kernel k -step x=", "-kernel k -file /x=/no/such"} {
+	for _, args := range []string{"", "-kernel k extra", "-kernel k -unload perhaps", "-kernel k -step x", "-kernel k -step x=", "-kernel k -file /x=/no/such", "-kernel k -test ./no/such"} {
 		if _, err := parse(strings.Fields(args), new(bytes.Buffer)); err == nil {
 			t.Errorf("%q passes", args)
 		}
 	}
-	o, err := parse([]string{"-kernel", "k", "-test", "-step", "demo=/tests/demo -x"}, new(bytes.Buffer))
-	if err != nil || len(o.steps) != 2 || o.steps[0].Name != "conformance" || o.steps[1].Argv[1] != "-x" {
+	o, err := parse([]string{"-kernel", "k", "-test", "./plan", "-step", "demo=/tests/demo -x"}, new(bytes.Buffer))
+	if err != nil || len(o.steps) != 2 || o.steps[0].Name != "plan" || o.steps[0].Argv[0] != "/tests/plan/test" || o.steps[1].Argv[1] != "-x" {
 		t.Errorf("%+v %v", o, err)
 	}
 }

@@ -1,13 +1,15 @@
 // Command init is the first process of a virtual machine that tests the
-// kernel model: it makes the root writable, mounts what programs expect,
-// loads the module, runs the plan's steps one after the other, unloads the
-// module and halts. It answers on the console; see package plan.
+// kernel model: it makes the root writable, mounts what programs expect, runs
+// the plan's first steps, loads the module, unloads and loads it again while
+// no jail has existed, runs the other steps, wants the module's unloading
+// refused, for now jails have existed, and halts. It answers on the console; see package plan.
 package main
 
 import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -68,23 +70,42 @@ func run(p *plan.Plan) error {
 	if err := mountAll(); err != nil {
 		return err
 	}
-	if p.Module != "" {
-		// Before any jail has existed, the module comes and goes.
-		for i := range 3 {
-			if err := load(p.Module); err != nil {
-				return fmt.Errorf("load %s, time %d: %w", p.Module, i+1, err)
-			}
-			if err := unload(p.Name); err != nil {
-				return fmt.Errorf("unload %s, time %d: %w", p.Name, i+1, err)
-			}
-		}
-		if err := load(p.Module); err != nil {
-			return fmt.Errorf("load %s: %w", p.Module, err)
-		}
-		fmt.Println("init: loaded", p.Module)
+	failed := steps(p, true)
+	if p.Module == "" {
+		return errors.Join(append(failed, steps(p, false)...)...)
 	}
+	if err := loadModule(p); err != nil {
+		return errors.Join(append(failed, err)...)
+	}
+	failed = append(failed, steps(p, false)...)
+	return errors.Join(append(failed, unloadAs(p))...)
+}
+
+// loadModule loads the module. Before any jail has existed, it comes and goes
+// as often as one likes.
+func loadModule(p *plan.Plan) error {
+	for i := range 3 {
+		if err := load(p.Module); err != nil {
+			return fmt.Errorf("load %s, time %d: %w", p.Module, i+1, err)
+		}
+		if err := unload(p.Name); err != nil {
+			return fmt.Errorf("unload %s, time %d: %w", p.Name, i+1, err)
+		}
+	}
+	if err := load(p.Module); err != nil {
+		return fmt.Errorf("load %s: %w", p.Module, err)
+	}
+	fmt.Println("init: loaded and unloaded three times, and loaded:", p.Module)
+	return nil
+}
+
+// steps runs those before the module is loaded, or the others.
+func steps(p *plan.Plan, before bool) []error {
 	var failed []error
 	for _, s := range p.Steps {
+		if s.Before != before {
+			continue
+		}
 		fmt.Print(plan.Line(p.Token, plan.Begin, s.Name))
 		status, err := step(s)
 		fmt.Print(plan.Line(p.Token, plan.End, s.Name, strconv.Itoa(status)))
@@ -92,10 +113,7 @@ func run(p *plan.Plan) error {
 			failed = append(failed, fmt.Errorf("%s: %w", s.Name, err))
 		}
 	}
-	if p.Module != "" {
-		failed = append(failed, unloadAs(p))
-	}
-	return errors.Join(failed...)
+	return failed
 }
 
 // unloadAs unloads the module and wants what the plan says of it.
@@ -123,7 +141,7 @@ func step(s plan.Step) (int, error) {
 	}
 	defer in.Close()
 	pid, err := syscall.ForkExec(s.Argv[0], s.Argv, &syscall.ProcAttr{
-		Dir:   "/",
+		Dir:   filepath.Join("/", s.Dir),
 		Env:   append([]string{"PATH=/sbin:/bin:/tests", "HOME=/root"}, s.Env...),
 		Files: []uintptr{in.Fd(), 1, 2},
 		Sys:   &syscall.SysProcAttr{Setsid: true},

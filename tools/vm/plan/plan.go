@@ -33,7 +33,9 @@ type Plan struct {
 type Step struct {
 	Name    string
 	Argv    []string
+	Dir     string // where it runs; "" for the root
 	Env     []string
+	Before  bool // the module is not loaded yet
 	Timeout time.Duration
 }
 
