@@ -13,60 +13,64 @@ import (
 	"jails/tools/hostkern/kern"
 )
 
-// BenchmarkDecision measures one question to the model in this process, all
-// listeners and locks included, as host root and as a jail's root: with one
-// jail and no port reserved, with 1,000 jails, with 10,000 ports, with both.
+// BenchmarkDecision measures one question to the kernel in this process, all
+// listeners and locks included, as host root and as a jail's root: without the
+// model, with one jail and no port reserved, with 1,000 jails, with 10,000
+// ports, with both.
 func BenchmarkDecision(b *testing.B) {
-	if err := kern.Boot(0); err != nil {
-		b.Fatal(err)
-	}
+	kern.BootBare()
 	root, other := process(), process()
-	small := member(b, jail(b, root, "first", nil))
+	bind := question{"bind(2)", func(p kern.Proc, n int) {
+		so := p.NewSocket(2, 1, 6) // AF_INET, SOCK_STREAM, TCP
+		defer so.Free()
+		kern.BenchBind(p, so, 60000, n)
+	}}
+	kill := question{"kill(2)", func(p kern.Proc, n int) { kern.BenchSignal(p, other, n) }}
+	reboot := question{"reboot(2)", kern.BenchSystem}
 
-	questions := []question{
-		{"bind(2)", func(p kern.Proc, n int) {
-			so := p.NewSocket(2, 1, 6) // AF_INET, SOCK_STREAM, TCP
-			defer so.Free()
-			kern.BenchBind(p, so, 60000, n)
-		}},
-		{"kill(2)", func(p kern.Proc, n int) { kern.BenchSignal(p, other, n) }},
-		{"reboot(2)", kern.BenchSystem},
-	}
-	ask := func(p kern.Proc) (all []float64) {
+	// compare measures, and reports what was measured before as the peer.
+	before := map[string]float64{}
+	compare := func(who string, p kern.Proc, size, peer string, questions ...question) {
 		for _, q := range questions {
-			all = append(all, q.nanoseconds(p))
-		}
-		return all
-	}
-	host1, jail1 := ask(root), ask(small)
-	compare := func(size string, host, jailed []float64) {
-		for i, q := range questions {
-			for _, who := range []struct {
-				name      string
-				now, then float64
-			}{{"host root", host[i], host1[i]}, {"jailed root", jailed[i], jail1[i]}} {
-				add(b, figure{Name: fmt.Sprintf("%s of %s, %s", q.name, who.name, size), Unit: "ns", Ours: who.now,
-					Peer: "1 jail, no port", Peers: who.then, Goal: ratioAtMost(1.25)})
+			name, ns := q.name+" of "+who, q.nanoseconds(p)
+			if then, ok := before[name]; ok {
+				add(b, figure{Name: name + ", " + size, Unit: "ns", Ours: ns, Peer: peer, Peers: then, Goal: ratioAtMost(1.25)})
+			} else {
+				before[name] = ns
 			}
 		}
 	}
-	// 10,000 ports apart, in ten jails, as ranges of one.
-	for i := range 10 {
+	const host, inside, small = "host root", "jailed root", "1 jail, no port"
+	compare(host, root, "", "", bind, kill, reboot)
+	if err := kern.Load(); err != nil {
+		b.Fatal(err)
+	}
+	jails := []uint32{jail(b, root, 0)}
+	compare(host, root, "1 jail", "no model", bind, kill, reboot)
+	clear(before)
+	jailed := member(b, jails[0])
+	both := func(size string, questions ...question) {
+		compare(host, root, size, small, questions...)
+		compare(inside, jailed, size, small, questions...)
+	}
+	both("", bind, kill, reboot)
+	reserve(b, root, jails[0], kern.Port{Protocol: 6, First: 1000, Last: 10999})
+	both("1 jail, 10,000 ports", bind)
+	reserve(b, root, jails[0])
+	for n := 1; n < 1000; n++ {
+		jails = append(jails, jail(b, root, n))
+	}
+	jailed = member(b, jails[500])
+	both("1,000 jails, no port", bind)
+	for i := range 10 { // apart, as ranges of one
 		var ports []kern.Port
 		for n := range 1000 {
-			ports = append(ports, kern.Port{Protocol: 6, First: uint16(1000 + 4000*i + 2*n), Last: uint16(1000 + 4000*i + 2*n)})
+			port := uint16(1000 + 4000*i + 2*n)
+			ports = append(ports, kern.Port{Protocol: 6, First: port, Last: port})
 		}
-		jail(b, root, fmt.Sprintf("ports%d", i), ports)
+		reserve(b, root, jails[i*100], ports...)
 	}
-	compare("11 jails, 10,000 ports", ask(root), ask(small))
-	var middle kern.Proc
-	for i := 11; i < 1000; i++ {
-		id := jail(b, root, fmt.Sprintf("jail%d", i), nil)
-		if i == 500 {
-			middle = member(b, id)
-		}
-	}
-	compare("1,000 jails, 10,000 ports", ask(root), ask(middle))
+	both("1,000 jails, 10,000 ports", bind, kill, reboot)
 }
 
 // question asks the model the same n times.
@@ -97,16 +101,25 @@ func process() kern.Proc {
 	return kern.NewHost(lastPID, kern.IDs{})
 }
 
-func jail(b *testing.B, root kern.Proc, name string, ports []kern.Port) (id uint32) {
+// jail makes one with the level medium.
+func jail(b *testing.B, root kern.Proc, n int) (id uint32) {
 	b.Helper()
 	q := kern.Request{Command: kern.CommandCreate, Config: kern.Config{Level: 1}}
-	q.SetName(name)
+	q.SetName(fmt.Sprintf("jail%d", n))
 	q.SetRoot("/tmp")
-	y, err := root.Command(&q, ports)
+	y, err := root.Command(&q, nil)
 	if err != nil {
-		b.Fatalf("create %s: %v, reason %d", name, err, y.Reason)
+		b.Fatalf("create jail %d: %v, reason %d", n, err, y.Reason)
 	}
 	return y.ID
+}
+
+// reserve gives a jail these ports and no others.
+func reserve(b *testing.B, root kern.Proc, id uint32, ports ...kern.Port) {
+	b.Helper()
+	if y, err := root.Command(&kern.Request{Command: kern.CommandSet, ID: id, Mask: kern.SetPorts}, ports); err != nil {
+		b.Fatalf("ports of jail %d: %v, reason %d", id, err, y.Reason)
+	}
 }
 
 // member is a process in a jail, its root.
