@@ -166,19 +166,23 @@ func (l Layout) lock(name, doing string) (*Lock, error) {
 		}
 		// The one before may have removed the file after we opened it.
 		if same(f, path) {
-			if err := f.Truncate(0); err != nil {
-				f.Close()
-				return nil, err
+			err := f.Truncate(0)
+			if err == nil {
+				_, err = fmt.Fprintf(f, "%d %s\n", os.Getpid(), doing)
 			}
-			if _, err := fmt.Fprintf(f, "%d %s\n", os.Getpid(), doing); err != nil {
-				f.Close()
-				return nil, err
+			// On a full disk others are not told who it is, but jails can be
+			// stopped and destroyed, which makes room.
+			if err != nil && !Full(err) {
+				return nil, errors.Join(err, os.Remove(path), f.Close())
 			}
 			return &Lock{f, path}, nil
 		}
 		f.Close()
 	}
 }
+
+// Full says whether an error is that the disk, or a share of it, is full.
+func Full(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) }
 
 func same(f *os.File, path string) bool {
 	a, err := f.Stat()

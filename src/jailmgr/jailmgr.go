@@ -151,7 +151,8 @@ var codes = [...]struct {
 	{root.ErrName, exit.Usage, "for example: --name 10.1-amd64"},
 	{root.ErrMounted, exit.Temporary, ""},
 	{root.ErrNoMount, exit.Unavailable, "run as root on a system that allows it"},
-	{unix.ENOSPC, exit.IO, "make room; nothing was changed"},
+	{unix.ENOSPC, exit.IO, "make room, and try again"},
+	{unix.EDQUOT, exit.IO, "make room, and try again"},
 }
 
 // explain gives an error its exit code and hint.

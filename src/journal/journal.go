@@ -178,8 +178,15 @@ func (j *Journal) write(kind string, args []string) error {
 	for _, a := range args {
 		line += " " + strconv.Quote(a)
 	}
-	_, err := j.file.WriteString(line + "\n")
-	return err
+	st, err := j.file.Stat()
+	if err != nil {
+		return err
+	}
+	if _, err := j.file.WriteString(line + "\n"); err != nil {
+		// A part of a line would spoil the next one.
+		return errors.Join(err, j.file.Truncate(st.Size()))
+	}
+	return nil
 }
 
 func parse(line string) (Step, error) {

@@ -102,6 +102,20 @@ func (h *Host) Destroy(ctx context.Context, name string) error {
 			return fmt.Errorf("%s is %w; see: jailmgr repair %s", left[len(left)-1], root.ErrMounted, name)
 		}
 		j, err := journal.Begin(h.Layout.Journal(name), verbDestroy)
+		if err == nil {
+			if err = j.Record(true, stepDestroy, name); err != nil {
+				err = errors.Join(err, j.Remove())
+			}
+		}
+		if jail.Full(err) {
+			// Without a journal the definition goes first: what an
+			// interruption leaves does not look like a jail, and can be
+			// destroyed again.
+			if err := h.removeDefinition(name); err != nil {
+				return err
+			}
+			return h.Store.Destroy(name)
+		}
 		if err != nil {
 			return err
 		}
@@ -111,24 +125,27 @@ func (h *Host) Destroy(ctx context.Context, name string) error {
 
 // destroy goes on to the end, whatever part was done already.
 func (h *Host) destroy(j *journal.Journal, name string) error {
-	err := j.Record(true, stepDestroy, name)
-	if err == nil {
-		err = h.Store.Destroy(name)
-	}
+	err := h.Store.Destroy(name)
 	if err == nil {
 		// The definition goes last: until then the jail can be named.
-		err = os.Remove(h.Layout.Definition(name))
-		if errors.Is(err, os.ErrNotExist) {
-			err = nil
-		}
+		err = h.removeDefinition(name)
 	}
 	if err != nil {
 		return errors.Join(err, j.Close())
 	}
-	if err := jail.SyncDir(filepath.Dir(h.Layout.Definition(name))); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return errors.Join(err, j.Close())
-	}
 	return j.Remove()
+}
+
+func (h *Host) removeDefinition(name string) error {
+	path := h.Layout.Definition(name)
+	err := os.Remove(path)
+	if err == nil || errors.Is(err, os.ErrNotExist) {
+		err = jail.SyncDir(filepath.Dir(path))
+	}
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // stepDestroy is not undone: a destroy goes forward only.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"jails/src/jail"
+	"jails/src/journal"
 	"jails/src/root"
 	"jails/src/secmodel"
 	"jails/src/supervise"
@@ -431,6 +433,42 @@ func TestDamagedJournal(t *testing.T) {
 }
 
 // A disk that is full while a jail is made leaves no part of it.
+// Whatever part of a step the disk still took, the journal reads as it was.
+func TestJournalFullDisk(t *testing.T) {
+	if !mountable {
+		t.Skip(noMounts)
+	}
+	dir := t.TempDir()
+	unmount := smallDisk(t, dir)
+	defer unmount()
+	j, err := journal.Begin(filepath.Join(dir, "web"), verbStart)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "fill"), make([]byte, 2<<20), 0o600); !errors.Is(err, unix.ENOSPC) {
+		t.Fatal(err)
+	}
+	steps := 0
+	for ; err == nil && steps < 1000; steps++ {
+		err = j.Record(false, root.StepTree, strings.Repeat("x", 700))
+	}
+	if !errors.Is(err, unix.ENOSPC) {
+		t.Fatalf("after %d steps: %v", steps, err)
+	}
+	if err := errors.Join(os.Remove(filepath.Join(dir, "fill")), j.Record(false, root.StepDir, "y"), j.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if j, err = journal.Open(filepath.Join(dir, "web")); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(j.Steps); n != steps || j.Steps[n-1].Args[0] != "y" || n < 2 {
+		t.Errorf("%d steps were recorded, %d are read", steps, n)
+	}
+	if err := j.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestCreateFullDisk(t *testing.T) {
 	if !mountable {
 		t.Skip(noMounts)

@@ -208,7 +208,9 @@ func (h *Host) stop(ctx context.Context, name string, timeout time.Duration) (bo
 		return false, err
 	}
 	if !j.Has(stepStop) {
-		if err := j.Record(false, stepStop); err != nil {
+		// On a full disk a stop goes on without: what it might leave is found
+		// to have ended by itself.
+		if err := j.Record(false, stepStop); err != nil && !jail.Full(err) {
 			return true, errors.Join(err, j.Close())
 		}
 	}

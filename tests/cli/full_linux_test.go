@@ -1,0 +1,139 @@
+package cli
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"jails/tests/host"
+)
+
+// small is a host whose jails are on a disk of 1 MB, and what fills it.
+type small struct {
+	*host.Host
+	t    *testing.T
+	dir  string
+	root string
+}
+
+func newSmall(t *testing.T) *small {
+	t.Helper()
+	h := host.New(t)
+	s := &small{h, t, filepath.Join(h.Dir, "small"), h.Userland(t)}
+	if err := os.Mkdir(s.dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mount("small", s.dir, "tmpfs", 0, "size=1m"); errors.Is(err, unix.EPERM) {
+		t.Skip("no mounts are allowed here; run as root")
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(s.dir, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	h.Env = append(h.Env, "JAILS_PREFIX="+s.dir)
+	return s
+}
+
+func (s *small) fill() {
+	s.t.Helper()
+	if err := os.WriteFile(filepath.Join(s.dir, "fill"), make([]byte, 4<<20), 0o600); !errors.Is(err, unix.ENOSPC) {
+		s.t.Fatalf("the disk is not full: %v", err)
+	}
+}
+
+func (s *small) room() {
+	s.t.Helper()
+	if err := os.Remove(filepath.Join(s.dir, "fill")); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// state is all files but those of what runs, with what is in them.
+func (s *small) state() []string {
+	var all []string
+	err := filepath.WalkDir(s.dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || strings.Contains(path, "/var/run/") || d.Name() == "fill" {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		all = append(all, fmt.Sprintf("%s %x", path, sha256.Sum256(text)))
+		return err
+	})
+	if err != nil {
+		s.t.Error(err)
+	}
+	return all
+}
+
+// refused runs a command that must find no room, and change nothing.
+func (s *small) refused(args ...string) {
+	s.t.Helper()
+	before := s.state()
+	cmd := s.Command(s.t.Context(), args[0], args[1:]...)
+	cmd.Stdin = strings.NewReader("echo provisioned\n")
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 74 || !strings.Contains(string(out), "no space left on device; make room, and try again") {
+		s.t.Errorf("%v: %v: %s", args, err, out)
+	}
+	if d := cmp.Diff(before, s.state()); d != "" {
+		s.t.Errorf("%v changed: %s", args, d)
+	}
+}
+
+// On a full disk nothing is begun, and what runs can be stopped and destroyed.
+func TestFullDisk(t *testing.T) {
+	s := newSmall(t)
+	s.Run(t, "jailmgr", "list")
+	s.Run(t, "jailmgr", "create", "web", "--root", s.root, "-x", "sleep 1000")
+	sets := filepath.Join(s.Dir, "sets")
+	if err := os.Mkdir(sets, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s.Run(t, "tar", "-C", s.root, "-czf", filepath.Join(sets, "base.tgz"), "bin", "etc")
+	s.Run(t, "jailmgr", "repair") // makes the directory of locks
+
+	s.fill()
+	s.refused("jailmgr", "create", "other", "--root", s.root)
+	s.refused("jailmgr", "edit", "web", "-l", "low")
+	s.refused("jailmgr", "provision", "web")
+	s.refused("jailmgr", "start", "web")
+	s.refused("jailmgr", "bootstrap", "--sets", sets, "--name", "b", "--no-verify")
+	s.room()
+	s.refused("jailmgr", "bootstrap", "--sets", sets, "--name", "b", "--no-verify")
+	s.Run(t, "jailmgr", "check")
+	s.Run(t, "jailmgr", "start", "web")
+
+	s.fill()
+	s.refused("jailmgr", "edit", "web", "-l", "low")
+	s.Run(t, "jailmgr", "status")
+	s.Run(t, "jailmgr", "stop", "web")
+	s.room()
+	s.Run(t, "jailmgr", "start", "web")
+	s.fill()
+	s.Run(t, "jailmgr", "stop", "--all")
+	s.Run(t, "jailmgr", "destroy", "--yes", "web")
+	if out := s.Run(t, "jailmgr", "list"); strings.Contains(out, "web") {
+		t.Error(out)
+	}
+	for _, left := range s.state() {
+		if strings.Contains(left, "web") {
+			t.Errorf("left: %s", left)
+		}
+	}
+	if out := s.Run(t, "jailctl", "list", "--json"); strings.TrimSpace(out) != "[]" {
+		t.Error(out)
+	}
+}
