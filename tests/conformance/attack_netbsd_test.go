@@ -1,7 +1,9 @@
 package conformance
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"strconv"
 	"testing"
@@ -114,5 +116,72 @@ func TestStrictChoice(t *testing.T) {
 	for _, algorithm := range []int{byDefault, randomPick} {
 		got := a.do(t, "choose", "4", strconv.Itoa(algorithm), strconv.Itoa(strictlyChosen))
 		check(t, got.errno() == unix.EACCES, "algorithm %d: strictly jailed root binds %d after a failed choice: %s (%s), want EACCES", algorithm, strictlyChosen, got, got.Error)
+	}
+}
+
+func init() {
+	// where says by its status whether this process is in a jail: from there
+	// no other jail is to be seen.
+	roles["where"] = func() {
+		c, err := secmodel.Open()
+		if err != nil {
+			os.Exit(4)
+		}
+		s, err := c.Jails()
+		switch {
+		case err != nil:
+			os.Exit(4)
+		case len(s.Jails) != 1:
+			os.Exit(3)
+		}
+	}
+	// enter-and-exec ID: one thread enters, while another is ever in
+	// execve(2), with the credential that it came with. The program is one
+	// that is in the jail only.
+	verb("enter-and-exec", func(args []string) (string, error) {
+		n, err := numbers(args)
+		if err != nil {
+			return "", err
+		}
+		c, err := secmodel.Open()
+		if err != nil {
+			return "", err
+		}
+		go func() {
+			runtime.LockOSThread()
+			for {
+				// It does not return once it is right.
+				_ = unix.Exec(program, []string{program}, []string{roleVariable + "=where"})
+			}
+		}()
+		runtime.LockOSThread()
+		for {
+			err := c.Enter(secmodel.ID(n[0]), false)
+			refused, ok := errors.AsType[*secmodel.Refused](err)
+			switch {
+			case ok && refused.Reason == secmodel.ReasonExec:
+				continue
+			case err != nil:
+				return "", err
+			}
+			select {} // the other one ends this
+		}
+	})
+}
+
+// TestEntryDuringExec: execve(2) gives a process the credential of the thread
+// that called it; that must not take it out of the jail which another thread
+// has entered meanwhile.
+func TestEntryDuringExec(t *testing.T) {
+	need(t)
+	newJail(t, secmodel.Config{}) // the one that is not to be seen
+	for range 30 {
+		j := newJail(t, secmodel.Config{})
+		a := start(t, part{})
+		if got, err := a.ask("enter-and-exec", j.id.String()); err == nil {
+			t.Fatalf("%s", got.Error)
+		}
+		err := a.cmd.Wait()
+		check(t, err == nil, "after entry during execve: %v; status 3 is: on the host", err)
 	}
 }
