@@ -67,8 +67,13 @@ func Follow(ctx context.Context, dir string, filter Filter, last int, f func(Lin
 		return err
 	}
 	defer func() { r.close() }()
-	stop := context.AfterFunc(ctx, w.wake)
-	defer stop()
+	woken := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() { w.wake(); close(woken) })
+	defer func() {
+		if !stop() {
+			<-woken // the watcher's descriptors are its until then
+		}
+	}()
 	for {
 		if r == nil {
 			last = -1 // nothing was there: all of it is to come
@@ -298,6 +303,12 @@ func (r *reader) read(filter Filter, f func(Line) error) error {
 }
 
 func (r *reader) readFile(filter Filter, f func(Line) error) error {
+	if !r.last && !filter.Since.IsZero() {
+		// No line is younger than its file.
+		if st, err := r.file.Stat(); err == nil && st.ModTime().Before(filter.Since) {
+			return nil
+		}
+	}
 	for {
 		b, err := r.lines.ReadSlice('\n')
 		if err == bufio.ErrBufferFull || err == io.EOF {

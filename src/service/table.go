@@ -1,10 +1,5 @@
 package service
 
-import (
-	"fmt"
-	"io"
-)
-
 // State of a service.
 type State uint8
 
@@ -203,23 +198,4 @@ func Transitions() []Transition {
 		}
 	}
 	return list
-}
-
-// Table prints the transitions as text in columns.
-func Table(w io.Writer) error {
-	if _, err := fmt.Fprintf(w, "%-10s %-12s %-30s %-10s %s\n", "STATE", "EVENT", "IF", "NEXT", "DOES"); err != nil {
-		return err
-	}
-	for _, t := range Transitions() {
-		dash := func(s string) string {
-			if s == "" {
-				return "-"
-			}
-			return s
-		}
-		if _, err := fmt.Fprintf(w, "%-10s %-12s %-30s %-10s %s\n", t.From, t.Event, dash(t.Condition), t.To, dash(t.Action)); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -48,12 +48,16 @@ type lock struct {
 // it: one whose starter was killed is about to end.
 func lockSupervisor(l jail.Layout, name string, patience time.Duration) (*lock, error) {
 	deadline := time.Now().Add(patience)
-	if err := os.MkdirAll(l.Run(name), 0o700); err != nil {
-		return nil, err
-	}
 	path := l.SupervisorLock(name)
 	for {
+		// One who ends removes the file and then the directory.
+		if err := os.MkdirAll(l.Run(name), 0o700); err != nil {
+			return nil, err
+		}
 		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -69,7 +73,7 @@ func lockSupervisor(l jail.Layout, name string, patience time.Duration) (*lock, 
 			}
 			return nil, fmt.Errorf("lock %s: %w", path, err)
 		}
-		// One who ended may have removed the file in between.
+		// It may have removed the file in between.
 		if !isAt(f, path) {
 			f.Close()
 			continue

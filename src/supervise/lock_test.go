@@ -1,0 +1,46 @@
+package supervise
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"jails/src/jail"
+)
+
+// The lock goes from one to the next though each removes its file and the
+// directory, and never belongs to two.
+func TestLockHandedOn(t *testing.T) {
+	l := jail.Layout{Prefix: t.TempDir()}
+	const takers, times = 4, 100
+	held := make(chan struct{}, 1)
+	ended := make(chan error, takers)
+	for range takers {
+		go func() {
+			for range times {
+				k, err := lockSupervisor(l, "web", time.Minute)
+				if err != nil {
+					ended <- err
+					return
+				}
+				select {
+				case held <- struct{}{}:
+				default:
+					ended <- errors.New("two have it")
+					return
+				}
+				<-held
+				if err := k.release(); err != nil {
+					ended <- err
+					return
+				}
+			}
+			ended <- nil
+		}()
+	}
+	for range takers {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+}
