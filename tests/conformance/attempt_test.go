@@ -24,13 +24,10 @@ func (a *attempt) impossible() string {
 	if a.disposable && os.Getenv(disposableVariable) == "" {
 		return "a broken model would let it end the machine; set " + disposableVariable + "=1 where that does not matter (make vm-test)"
 	}
-	if why := missing[a.device]; why != "" {
-		return why
-	}
-	return ""
+	return missing[a.device]
 }
 
-// missing says why there is no node of a device.
+// missing is why the roots lack a device, with the remedy.
 var missing = map[string]string{}
 
 // verbs are what an actor can be asked for.

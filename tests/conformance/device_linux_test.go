@@ -1,18 +1,42 @@
 package conformance
 
 import (
+	"fmt"
 	"os"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// devices are nodes in every root, like the host's, and whether a jail may
-// open them.
+// device is a node that every root has.
+type device struct {
+	name         string
+	kind         uint32
+	major, minor uint32
+	listed       bool // jails may open it
+}
+
+const (
+	char  = unix.S_IFCHR
+	block = unix.S_IFBLK
+)
+
+// make makes the node.
+func (d device) make(path string) error {
+	if err := unix.Mknod(path, d.kind|0o666, int(unix.Mkdev(d.major, d.minor))); err != nil {
+		return fmt.Errorf("mknod: %w; run where devices may be made", err)
+	}
+	return nil
+}
+
+// devices are nodes in every root, by the numbers that Linux has given out,
+// whether this machine has such a device or not; and whether a jail may open
+// them.
 var devices = []device{
-	{"null", true}, {"zero", true}, {"full", true}, {"random", true}, {"urandom", true}, {"tty", true},
-	{"mem", false}, {"kmsg", false}, {"console", false}, {"kvm", false}, {"loop-control", false}, {"fuse", false}, {"loop0", false},
-	{"vda", false}, {"sda", false},
+	{"null", char, 1, 3, true}, {"zero", char, 1, 5, true}, {"full", char, 1, 7, true}, {"random", char, 1, 8, true},
+	{"urandom", char, 1, 9, true}, {"tty", char, 5, 0, true}, {"mem", char, 1, 1, false}, {"kmsg", char, 1, 11, false},
+	{"console", char, 5, 1, false}, {"kvm", char, 10, 232, false}, {"loop-control", char, 10, 237, false},
+	{"fuse", char, 10, 229, false}, {"loop0", block, 7, 0, false}, {"sda", block, 8, 0, false},
 }
 
 func init() {

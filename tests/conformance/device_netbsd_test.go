@@ -7,10 +7,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// device is a node that every root has.
+type device struct {
+	name   string
+	listed bool // jails may open it
+}
+
+// make makes a node like the host's, for each port of NetBSD has numbers of
+// its own.
+func (d device) make(path string) error {
+	var st unix.Stat_t
+	if err := unix.Stat("/dev/"+d.name, &st); err != nil {
+		return fmt.Errorf("/dev/%s: %w; make it with MAKEDEV(8)", d.name, err)
+	}
+	return unix.Mknod(path, uint32(st.Mode&unix.S_IFMT)|0o666, int(st.Rdev))
+}
+
 // devices are nodes in every root, like the host's, and whether a jail may
 // open them.
 var devices = []device{
-	{"null", true}, {"zero", true}, {"full", true}, {"random", true}, {"urandom", true}, {"tty", true}, {"ptmx", true},
+	{"null", true}, {"zero", true}, {"full", true}, {"random", true}, {"urandom", true}, {"tty", true},
+	{"ptmx", true}, {"ptm", true},
 	{"mem", false}, {"kmem", false}, {"klog", false}, {"ksyms", false}, {"bpf", false}, {"console", false}, {"constty", false},
 	{"ld0a", false}, {"rld0a", false}, {"ld0d", false}, {"rld0d", false},
 }
@@ -94,7 +111,7 @@ func withTerminal(use func(slave int, name string) error) error {
 }
 
 func terminal() (master, slave int, name string, err error) {
-	err = withFile("/dev/ptmx", func(maker int) error {
+	err = withFile("/dev/ptm", func(maker int) error {
 		var get struct { // struct ptmget
 			cfd, sfd int32
 			cn, sn   [1024]byte

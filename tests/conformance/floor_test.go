@@ -36,7 +36,3 @@ var initProtected = map[string]bool{
 	"process_vm_writev": true, "pidfd_send_signal": true, "tgkill": true, "tkill": true, "rt_sigqueueinfo": true, "process_vm_readv": true,
 	"pidfd_getfd": true,
 }
-
-// mayInDying are the rules that the kernel does not ask in a way that keeps a
-// dying jail's process from what it can do without.
-var mayInDying = map[string]bool{}

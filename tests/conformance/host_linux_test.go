@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -55,27 +54,20 @@ func hostkern() (string, error) {
 	return path, nil
 }
 
-// mapped says whether there is such a user in this user namespace.
-func mapped(uid int) bool {
-	b, err := os.ReadFile("/proc/self/uid_map")
-	if err != nil {
-		return false
-	}
-	for line := range strings.Lines(string(b)) {
-		var inside, outside, count int
-		if n, _ := fmt.Sscan(line, &inside, &outside, &count); n == 3 && inside <= uid && uid < inside+count {
-			return true
-		}
-	}
-	return false
-}
+// modelIsApart: a process can be one about which the model is not asked.
+const modelIsApart = true
 
 // observe lets hostkern ask the model about a process of the host.
 func observe() error { return secmodel.Observe() }
 
-func mknod(path string, mode uint32, dev uint64) error {
-	return unix.Mknod(path, mode, int(dev))
-}
+// niceness is what this process, and so each actor, has.
+var niceness = func() int {
+	n, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
+	if err != nil {
+		panic(err)
+	}
+	return 20 - n // as the system call counts
+}()
 
 // furnish puts hostkern's socket into a root: the same one, by another name.
 func furnish(t testing.TB, root string) {

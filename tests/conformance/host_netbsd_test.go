@@ -10,19 +10,41 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// startModel: the kernel has it, or not.
+// startModel: the kernel has it, or not. A bridge is made for the attempts.
 func startModel() (stop func() error, err error) {
-	return func() error { return nil }, nil
+	none := func() error { return nil }
+	err = onInterface(bridge, ifCreate)
+	if err == unix.EINVAL || err == unix.ENXIO {
+		return none, nil // the kernel has no bridges
+	}
+	if err != nil {
+		return none, fmt.Errorf("%s: %w", bridge, err)
+	}
+	return func() error { return onInterface(bridge, ifDestroy) }, nil
 }
 
-func mapped(int) bool { return true }
+func onInterface(name string, request uintptr) error {
+	return socket(unix.AF_INET, unix.SOCK_DGRAM, 0, func(s int) error {
+		var req [144]byte // struct ifreq
+		copy(req[:], name)
+		return ioctl(s, request, unsafe.Pointer(&req))
+	})
+}
+
+// modelIsApart: no, the kernel asks it of every process.
+const modelIsApart = false
 
 // observe: the kernel asks the model of every process.
 func observe() error { return nil }
 
-func mknod(path string, mode uint32, dev uint64) error {
-	return unix.Mknod(path, mode, int(dev))
-}
+// niceness is what this process, and so each actor, has.
+var niceness = func() int {
+	n, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
+	if err != nil {
+		panic(err)
+	}
+	return n
+}()
 
 const msgQbytes = 40 // of msg_qbytes in a struct msqid_ds
 

@@ -29,7 +29,7 @@ type jail struct {
 var serial atomic.Uint32
 
 // newRoot makes a directory that can be a jail's root: this program, /tmp and
-// the devices of hostDevices are in it.
+// the devices are in it.
 func newRoot(t testing.TB) string {
 	t.Helper()
 	root := filepath.Join(work, fmt.Sprintf("root%d", serial.Add(1)))
@@ -53,25 +53,18 @@ func newRoot(t testing.TB) string {
 		t.Fatal(err)
 	}
 	for _, d := range devices {
-		if err := copyDevice(d.name, filepath.Join(root, "dev", d.name)); err != nil {
+		// Open to all, so that nothing but the model can refuse it.
+		node := filepath.Join(root, "dev", d.name)
+		if err := d.make(node); err != nil {
 			missing[d.name] = err.Error()
+			continue
+		}
+		if err := os.Chmod(node, 0o666); err != nil {
+			t.Fatal(err)
 		}
 	}
 	furnish(t, root)
 	return root
-}
-
-// copyDevice makes a node like the host's, open to all, so that nothing but
-// the model can refuse it.
-func copyDevice(name, to string) error {
-	var st unix.Stat_t
-	if err := unix.Stat("/dev/"+name, &st); err != nil {
-		return fmt.Errorf("/dev/%s: %w; the host has no such device", name, err)
-	}
-	if err := mknod(to, uint32(st.Mode&unix.S_IFMT)|0o666, uint64(st.Rdev)); err != nil {
-		return fmt.Errorf("mknod: %w; run where devices may be made", err)
-	}
-	return os.Chmod(to, 0o666)
 }
 
 // newJail makes a jail that ends with the test.

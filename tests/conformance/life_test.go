@@ -131,15 +131,15 @@ func TestDyingJailsMayNothing(t *testing.T) {
 	check(t, got.Error != "", "a process of a dying jail has bound a port")
 	got = a.do(t, "kill", strconv.Itoa(a.pid), "0")
 	t.Logf("a process of a dying jail signals itself: %s", got)
-	th := &theatre{t: t, root: j.root, jail: j, other: j, dead: j, rules: table(t), cast: map[string]*actor{"jailed root": a}, targets: map[string]int{}, usual: map[string]answer{}}
+	th := &theatre{t: t, root: j.root, jail: j, other: j, dead: j, rules: table(t), cast: map[who]*actor{{name: "root", jailed: true}: a}, targets: map[string]int{}, usual: map[string]answer{}}
 	th.targets[string(own)+"root"] = fellow.pid
 	for i := range attempts {
 		at := &attempts[i]
-		if at.impossible() != "" || at.spoils || strings.HasPrefix(at.rules[0], "vnode ") || mayInDying[at.rules[0]] {
+		if th.impossible(t, at) != "" || at.spoils || strings.HasPrefix(at.rules[0], "vnode ") {
 			continue
 		}
 		rel := at.relations()[0]
-		th.judge(t, "dying", at, who{"root", true}, situation{rel: rel, dying: true})
+		th.judge(t, "dying", at, who{name: "root", jailed: true}, situation{rel: rel, dying: true})
 	}
 }
 

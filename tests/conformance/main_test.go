@@ -8,9 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
-	"sync"
 	"testing"
 
 	"jails/src/secmodel"
@@ -77,9 +74,6 @@ func prepare() (undo func() error, err error) {
 		unable = "not root, and no user namespace is allowed here; run as root"
 		return undo, nil
 	}
-	if !mapped(user) {
-		delete(uids, "user")
-	}
 	if work, err = os.MkdirTemp("", "conformance"); err != nil {
 		return undo, err
 	}
@@ -109,7 +103,16 @@ func prepare() (undo func() error, err error) {
 	if unable != "" {
 		return undo, nil
 	}
-	model, err = secmodel.Open()
+	if model, err = secmodel.Open(); err != nil {
+		return undo, err
+	}
+	a, got, err := launch(part{UID: user})
+	if a != nil {
+		a.end()
+	} else if err == nil {
+		delete(uids, "user")
+		oneUser = "nobody here can become an ordinary user (" + got.Error + "); run as root, outside of user namespaces"
+	}
 	return undo, err
 }
 
@@ -125,55 +128,6 @@ func copyFile(from, to string) error {
 func need(t *testing.T) {
 	t.Helper()
 	if unable != "" {
-		tally.skip(t.Name(), unable)
-		t.Skip(unable)
+		skip(t, unable)
 	}
-}
-
-// tally counts cases.
-var tally counts
-
-type counts struct {
-	mu          sync.Mutex
-	run, passed int
-	skipped     []string
-}
-
-// count says how a case went.
-func (c *counts) count(passed bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.run++
-	if passed {
-		c.passed++
-	}
-}
-
-func (c *counts) skip(name, why string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if s := name + ": " + why; !slices.Contains(c.skipped, s) {
-		c.skipped = append(c.skipped, s)
-	}
-}
-
-func (c *counts) print() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	fmt.Printf("conformance: %d cases, %d passed, %d failed, %d skipped\n", c.run, c.passed, c.run-c.passed, len(c.skipped))
-	slices.Sort(c.skipped)
-	for _, s := range c.skipped {
-		fmt.Println("skipped", strings.ReplaceAll(s, "\n", "; "))
-	}
-}
-
-// check is one case of a test: it counts it, and fails the test if got is
-// false.
-func check(t testing.TB, got bool, format string, args ...any) bool {
-	t.Helper()
-	tally.count(got)
-	if !got {
-		t.Errorf(format, args...)
-	}
-	return got
 }

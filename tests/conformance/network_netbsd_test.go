@@ -19,6 +19,11 @@ const (
 	getFlags      = 0xc0906911 // SIOCGIFFLAGS
 	setFlags      = 0x80906910 // SIOCSIFFLAGS
 	delPolicy     = 0x8048756d // SIOCDADDRCTL_POLICY
+	ifCreate      = 0x8090697a // SIOCIFCREATE
+	ifDestroy     = 0x80906979 // SIOCIFDESTROY
+	getSpec       = 0xc028697b // SIOCGDRVSPEC
+	ipIPsecPolicy = 22
+	bridge        = "bridge77"
 	sysNfssvc     = 155
 	rtmGet        = 4
 	rtmDelete     = 2
@@ -93,6 +98,30 @@ func init() {
 		}},
 		attempt{name: "nfssvc", rules: []string{"network nfs.svc"}, do: func(int) error {
 			return call(sysNfssvc, 0, 0)
+		}},
+		attempt{name: "SIOCGDRVSPEC of a bridge", rules: []string{"network bridge.getpriv"}, lacks: unix.ENXIO, do: func(int) error {
+			return socket(unix.AF_INET, unix.SOCK_DGRAM, 0, func(s int) error {
+				// A command that only root may give, and not this way.
+				var spec struct { // struct ifdrv
+					name            [16]byte
+					command, length uint
+					data            uintptr
+				}
+				copy(spec.name[:], bridge)
+				return ioctl(s, getSpec, unsafe.Pointer(&spec))
+			})
+		}},
+		attempt{name: "IP_IPSEC_POLICY bypass", rules: []string{"network ipsec.bypass"}, lacks: unix.ENOPROTOOPT, do: func(int) error {
+			return socket(unix.AF_INET, unix.SOCK_DGRAM, 0, func(s int) error {
+				// struct sadb_x_policy: its length in words of eight
+				// bytes, and what it is; to bypass, inbound.
+				policy, b := buffer(16)
+				binary.NativeEndian.PutUint16(b, 2)
+				binary.NativeEndian.PutUint16(b[2:], 18)
+				binary.NativeEndian.PutUint16(b[4:], 4)
+				b[6] = 1
+				return call(unix.SYS_SETSOCKOPT, uintptr(s), unix.IPPROTO_IP, ipIPsecPolicy, policy, 16)
+			})
 		}},
 		attempt{name: "socket link", rules: []string{"network socket.open.family"}, do: func(int) error {
 			return socket(unix.AF_LINK, unix.SOCK_DGRAM, 0, nil)

@@ -1,11 +1,9 @@
 package conformance
 
 import (
-	"fmt"
 	"maps"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -35,6 +33,11 @@ type attempt struct {
 	early bool
 	// quiet rules are asked too, but their denial is only counted.
 	quiet []string
+	// lacks is what the host's root gets from a kernel that lacks what is
+	// asked for.
+	lacks unix.Errno
+	// nobody may do it on this system, the host's root neither.
+	nobody bool
 	// spoils: the actor can't be used afterwards.
 	spoils bool
 	// disposable: where wrongly allowed it would end the machine, so it is
@@ -216,223 +219,6 @@ func TestWords(t *testing.T) {
 	}
 }
 
-// A theatre is the jails, actors and targets of one run through the attempts.
-type theatre struct {
-	t       testing.TB // whose end ends it
-	root    string     // where the host's actors are: like the jails'
-	jail    *jail
-	other   *jail
-	dead    *jail
-	rules   map[string]secmodel.Rule
-	cast    map[string]*actor // those who try
-	targets map[string]int    // process ids, by relation and uid
-	usual   map[string]answer // by attempt, uid and relation
-}
-
-// uids of those who try, by name.
-var uids = map[string]int{"root": 0, "user": user}
-
-// needUser skips a test of ordinary users where there is none but root.
-func needUser(t testing.TB) {
-	t.Helper()
-	if _, ok := uids["user"]; !ok {
-		tally.skip(t.Name()+", as a user", oneUser)
-		t.Skip(oneUser)
-	}
-}
-
-const oneUser = "this user namespace has root only; run as root"
-
-func newTheatre(t testing.TB) *theatre {
-	t.Helper()
-	th := &theatre{
-		t: t, root: newRoot(t),
-		rules: table(t), cast: map[string]*actor{}, targets: map[string]int{}, usual: map[string]answer{},
-		jail: newJail(t, secmodel.Config{}), other: newJail(t, secmodel.Config{}), dead: newJail(t, secmodel.Config{}),
-	}
-	for name, uid := range uids {
-		th.targets[string(own)+name] = th.jail.actor(t, uid).pid
-		th.targets[string(other)+name] = th.other.actor(t, uid).pid
-		th.targets[string(dying)+name] = th.dead.actor(t, uid).pid
-		th.targets[string(hosts)+name] = start(t, part{UID: uid, Observe: true, Root: th.root}).pid
-	}
-	// Killed with a signal that ends nobody, a jail goes on dying.
-	if err := model.Kill(th.dead.id, int(unix.SIGURG)); err != nil {
-		t.Fatal(err)
-	}
-	return th
-}
-
-// who are the four that try.
-type who struct {
-	name   string // root, user
-	jailed bool
-}
-
-func (w who) String() string {
-	if w.jailed {
-		return "jailed " + w.name
-	}
-	return "host " + w.name
-}
-
-// actor returns the one who tries, started if need be.
-func (th *theatre) actor(t testing.TB, w who) *actor {
-	t.Helper()
-	if a := th.cast[w.String()]; a != nil {
-		return a
-	}
-	p := part{UID: uids[w.name]}
-	if w.jailed {
-		p.Jail = th.jail.id
-	} else {
-		p.Observe, p.Root = true, th.root
-	}
-	a, got, err := launch(p)
-	if a == nil {
-		t.Fatalf("actor %+v: %s %v", p, got.Error, err)
-	}
-	th.t.Cleanup(a.end)
-	th.cast[w.String()] = a
-	return a
-}
-
-// spoiled ends one who tries; the next attempt gets a new one.
-func (th *theatre) spoiled(w who) {
-	th.cast[w.String()].end()
-	delete(th.cast, w.String())
-}
-
-// relations are those in which the attempt can be tried.
-func (a *attempt) relations() []relation {
-	if a.targets {
-		return []relation{own, other, hosts, dying}
-	}
-	return []relation{none}
-}
-
-// try asks one actor for one attempt.
-func (th *theatre) try(t testing.TB, a *attempt, w who, rel relation) answer {
-	t.Helper()
-	args := []string{a.name}
-	if a.targets {
-		args = append(args, strconv.Itoa(th.targets[string(rel)+w.name]))
-	}
-	got := th.actor(t, w).do(t, "attempt", args...)
-	if a.spoils {
-		th.spoiled(w)
-	}
-	return got
-}
-
-// baseline is what the attempt gives when no jail is concerned: on the host,
-// at a process of the host.
-func (th *theatre) baseline(t testing.TB, a *attempt, name string) answer {
-	t.Helper()
-	key := a.name + "/" + name
-	if got, ok := th.usual[key]; ok {
-		return got
-	}
-	rel := none
-	if a.targets {
-		rel = hosts
-	}
-	got := th.try(t, a, who{name: name}, rel)
-	th.usual[key] = got
-	return got
-}
-
-// run tries every attempt as root and as a user in the jail, with one
-// configuration, and compares with what the kernel's table says.
-func (th *theatre) run(t *testing.T, scope, label string, config secmodel.Config) {
-	t.Helper()
-	th.jail.change(t, config)
-	for i := range attempts {
-		a := &attempts[i]
-		if scope != "" && !strings.HasPrefix(a.rules[0], scope+" ") {
-			continue
-		}
-		if why := a.impossible(); why != "" {
-			tally.skip("attempt "+a.name, why)
-			continue
-		}
-		for _, rel := range a.relations() {
-			for name := range uids {
-				th.judge(t, label, a, who{name, true}, situation{config: config, rel: rel, listed: a.listed})
-			}
-		}
-	}
-}
-
-// judge tries once and compares.
-func (th *theatre) judge(t *testing.T, label string, a *attempt, w who, s situation) {
-	t.Helper()
-	scope, uncounted, later := "", false, false
-	for i, name := range a.rules {
-		if r, ok := th.rules[name]; ok && denies(r, s) {
-			if scope = r.Scope; strings.HasPrefix(r.Name, "bind.") && r.Verdict[0] == secmodel.Port {
-				scope = "port"
-			}
-			uncounted, later = strings.Contains(r.Name, "cansee."), i > 0
-			break
-		}
-	}
-	var usual answer
-	if scope == "" {
-		if a.disposable {
-			t.Errorf("%s: %s: the table would allow %s", label, w, a.name)
-			return
-		}
-		usual = th.baseline(t, a, w.name)
-	}
-	th.actor(t, w) // counts nothing of its start
-	before := th.jail.record(t).Denials
-	got := th.try(t, a, w, s.rel)
-	after := th.jail.record(t).Denials
-	grown := growth(before, after)
-	what := fmt.Sprintf("%s: %s: %s", label, w, a.name)
-	if s.rel != none {
-		what += " at the " + string(s.rel)
-	}
-	if scope == "" {
-		for _, name := range a.quiet {
-			if r, ok := th.rules[name]; ok && denies(r, s) && grown[r.Scope] > 0 {
-				delete(grown, r.Scope)
-			}
-		}
-		check(t, got.String() == usual.String() && len(grown) == 0,
-			"%s: the table defers, and the host's %s gets %q, but this got %q (%s), denials %v", what, w.name, usual, got, got.Error, grown)
-		return
-	}
-	if s.dying {
-		// Whatever is asked first denies.
-		check(t, got.Error != "" && len(grown) > 0, "%s: the jail is dying, but this got %q, denials %v", what, got, grown)
-		return
-	}
-	refused := got.errno() == unix.EPERM || got.errno() == unix.EACCES || slices.Contains(a.denied, got.errno())
-	counted := grown[scope] > 0 || a.early && w.name != "root"
-	if !counted && later && th.baseline(t, a, w.name).Error != "" {
-		// An earlier question has another answer already.
-		counted = true
-	}
-	if uncounted {
-		// What is only not shown is not counted: to look is no attack.
-		counted = len(grown) == 0
-	}
-	check(t, refused && counted, "%s: the table denies, but this got %q (%s), denials %v", what, got, got.Error, grown)
-}
-
-// growth is what has grown from one to the other.
-func growth(before, after map[string]uint64) map[string]uint64 {
-	out := map[string]uint64{}
-	for scope, n := range after {
-		if n != before[scope] {
-			out[scope] = n - before[scope]
-		}
-	}
-	return out
-}
-
 // levels by name.
 var levels = map[string]secmodel.Level{"low": secmodel.Low, "medium": secmodel.Medium, "high": secmodel.High}
 
@@ -464,6 +250,22 @@ func configs(t testing.TB) map[string]secmodel.Config {
 func testScope(t *testing.T, scope string) {
 	need(t)
 	th := newTheatre(t)
+	if _, ok := uids["user"]; !ok {
+		t.Run("users", func(t *testing.T) { needUser(t) })
+	}
+	impossible := map[string][]string{} // by reason
+	for i := range attempts {
+		a := &attempts[i]
+		if !strings.HasPrefix(a.rules[0], scope+" ") {
+			continue
+		}
+		if why := th.impossible(t, a); why != "" {
+			impossible[why] = append(impossible[why], a.name)
+		}
+	}
+	for why, names := range impossible {
+		t.Run("impossible", func(t *testing.T) { skip(t, strings.Join(names, ", ")+": "+why) })
+	}
 	all := configs(t)
 	for _, label := range slices.Sorted(maps.Keys(all)) {
 		t.Run(label, func(t *testing.T) {

@@ -84,16 +84,16 @@ func init() {
 			return raw(unix.SYS_KCMP, uintptr(pid), uintptr(pid), 1)
 		}},
 		attempt{name: "setpriority", rules: []string{"process nice"}, targets: true, do: func(pid int) error {
-			return unix.Setpriority(unix.PRIO_PROCESS, pid, 0)
+			return unix.Setpriority(unix.PRIO_PROCESS, pid, niceness)
 		}},
 		attempt{name: "setpriority higher", rules: []string{"process nice", "process nice.raise"}, targets: true, do: func(pid int) error {
-			if err := unix.Setpriority(unix.PRIO_PROCESS, pid, -1); err != nil {
+			if err := unix.Setpriority(unix.PRIO_PROCESS, pid, niceness-1); err != nil {
 				return err
 			}
-			return unix.Setpriority(unix.PRIO_PROCESS, pid, 0)
+			return unix.Setpriority(unix.PRIO_PROCESS, pid, niceness)
 		}},
 		attempt{name: "setpriority of a group", rules: []string{"process nice"}, targets: true, do: func(pid int) error {
-			return unix.Setpriority(unix.PRIO_PGRP, pid, 0)
+			return unix.Setpriority(unix.PRIO_PGRP, pid, niceness)
 		}},
 		attempt{name: "ioprio_set", rules: []string{"process nice", "process nice.raise"}, targets: true, do: func(pid int) error {
 			return raw(unix.SYS_IOPRIO_SET, 1, uintptr(pid), 0)

@@ -153,13 +153,13 @@ func init() {
 			return err
 		}},
 		attempt{name: "setpriority", rules: []string{"process nice"}, targets: true, do: func(pid int) error {
-			return unix.Setpriority(unix.PRIO_PROCESS, pid, 0)
+			return unix.Setpriority(unix.PRIO_PROCESS, pid, niceness)
 		}},
 		attempt{name: "setpriority higher", rules: []string{"process nice", "process nice.raise"}, targets: true, do: func(pid int) error {
-			if err := unix.Setpriority(unix.PRIO_PROCESS, pid, -1); err != nil {
+			if err := unix.Setpriority(unix.PRIO_PROCESS, pid, niceness-1); err != nil {
 				return err
 			}
-			return unix.Setpriority(unix.PRIO_PROCESS, pid, 0)
+			return unix.Setpriority(unix.PRIO_PROCESS, pid, niceness)
 		}},
 		attempt{name: "sched_getparam", rules: []string{"process scheduler.getparam"}, targets: true, do: func(pid int) error {
 			policy, _ := buffer(8)

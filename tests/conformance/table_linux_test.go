@@ -36,5 +36,7 @@ var reasons = map[string][]string{
 		"system sysctl.private", "system fs.reservedspace", "system fs.extattr", "process cansee.args",
 		"process cansee.env", "process cansee.eproc", "process cansee.kptr", "process procfs.read", "process procfs.rw",
 		"process procfs.write", "process rlimit.bypass", "process setid", "network socket.cansee", "network socket.drop",
+		"vnode read", "vnode write", "vnode append", "vnode execute", "vnode delete", "vnode rename", "vnode addlink",
+		"vnode chown", "vnode writesecurity", "vnode writetimes", "vnode access",
 	},
 }

@@ -1,0 +1,304 @@
+package conformance
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"jails/src/secmodel"
+)
+
+// A theatre is the jails, actors and targets of one run through the attempts.
+type theatre struct {
+	t       testing.TB // whose end ends it
+	root    string     // where the host's actors are: like the jails'
+	jail    *jail
+	other   *jail
+	dead    *jail
+	rules   map[string]secmodel.Rule
+	cast    map[who]*actor    // those who try
+	targets map[string]int    // process ids, by relation and uid
+	usual   map[string]answer // by attempt and uid
+}
+
+// uids of those who try, by name.
+var uids = map[string]int{"root": 0, "user": user}
+
+// needUser skips a test of ordinary users where there is none but root.
+func needUser(t testing.TB) {
+	t.Helper()
+	if _, ok := uids["user"]; !ok {
+		skip(t, oneUser)
+	}
+}
+
+// oneUser is why there is none.
+var oneUser string
+
+func newTheatre(t testing.TB) *theatre {
+	t.Helper()
+	th := &theatre{
+		t: t, root: newRoot(t),
+		rules: table(t), cast: map[who]*actor{}, targets: map[string]int{}, usual: map[string]answer{},
+		jail: newJail(t, secmodel.Config{}), other: newJail(t, secmodel.Config{}), dead: newJail(t, secmodel.Config{}),
+	}
+	for name, uid := range uids {
+		th.targets[string(own)+name] = th.jail.actor(t, uid).pid
+		th.targets[string(other)+name] = th.other.actor(t, uid).pid
+		th.targets[string(dying)+name] = th.dead.actor(t, uid).pid
+		th.targets[string(hosts)+name] = start(t, part{UID: uid, Observe: true, Root: th.root}).pid
+	}
+	// Killed with a signal that ends nobody, a jail goes on dying.
+	if err := model.Kill(th.dead.id, int(unix.SIGURG)); err != nil {
+		t.Fatal(err)
+	}
+	return th
+}
+
+// who is one of those that try.
+type who struct {
+	name   string // root, user
+	jailed bool
+	// free: on the host, and in its own root, not one like the jails'.
+	free bool
+	// unasked: on the host, where the model is not asked about it at all.
+	unasked bool
+}
+
+func (w who) String() string {
+	if w.jailed {
+		return "jailed " + w.name
+	}
+	return "host " + w.name
+}
+
+// actor returns the one who tries, started if need be.
+func (th *theatre) actor(t testing.TB, w who) *actor {
+	t.Helper()
+	if a := th.cast[w]; a != nil {
+		return a
+	}
+	p := part{UID: uids[w.name]}
+	if w.jailed {
+		p.Jail = th.jail.id
+	} else {
+		p.Observe = !w.unasked
+		if !w.free {
+			p.Root = th.root
+		}
+	}
+	a, got, err := launch(p)
+	if a == nil {
+		t.Fatalf("actor %+v: %s %v", p, got.Error, err)
+	}
+	th.t.Cleanup(a.end)
+	th.cast[w] = a
+	return a
+}
+
+// spoiled ends one who tries; the next attempt gets a new one.
+func (th *theatre) spoiled(w who) {
+	th.cast[w].end()
+	delete(th.cast, w)
+}
+
+// relations are those in which the attempt can be tried.
+func (a *attempt) relations() []relation {
+	if a.targets {
+		return []relation{own, other, hosts, dying}
+	}
+	return []relation{none}
+}
+
+// try asks one actor for one attempt.
+func (th *theatre) try(t testing.TB, a *attempt, w who, rel relation) answer {
+	t.Helper()
+	args := []string{a.name}
+	if a.targets {
+		args = append(args, strconv.Itoa(th.targets[string(rel)+w.name]))
+	}
+	got := th.actor(t, w).do(t, "attempt", args...)
+	if a.spoils {
+		th.spoiled(w)
+	}
+	return got
+}
+
+// impossible says why the attempt can't be tried here, with the remedy.
+func (th *theatre) impossible(t testing.TB, a *attempt) string {
+	if a.lacks != 0 && th.baseline(t, a, "root").errno() == a.lacks {
+		return "this kernel lacks what it is about; boot one with more options"
+	}
+	return a.impossible()
+}
+
+// host is the one on the host who makes an attempt: at a process outside of
+// the own root nobody may do much.
+func (a *attempt) host(name string) who { return who{name: name, free: a.targets} }
+
+// baseline is what the attempt gives when no jail is concerned: on the host,
+// at a process of the host. Root must get what it gets without the model.
+func (th *theatre) baseline(t testing.TB, a *attempt, name string) answer {
+	t.Helper()
+	key := a.name + "/" + name
+	if got, ok := th.usual[key]; ok {
+		return got
+	}
+	rel := none
+	if a.targets {
+		rel = hosts
+	}
+	w := a.host(name)
+	got := th.try(t, a, w, rel)
+	th.usual[key] = got
+	switch {
+	case name != "root":
+		// NetBSD's own rules keep users from things that others' do not.
+	case modelIsApart:
+		w.unasked = true
+		want := th.try(t, a, w, rel)
+		check(t, got.String() == want.String(), "%s: %s: without the model %q, with it %q (%s)", w, a.name, want, got, got.Error)
+	case !a.nobody:
+		check(t, got.errno() != unix.EPERM && got.errno() != unix.EACCES, "%s: %s: refused: %q", w, a.name, got.Error)
+	}
+	return got
+}
+
+// run tries every attempt as root and as a user, in the jail and on the host,
+// with one configuration of the jail, and compares with what the kernel's
+// table says.
+func (th *theatre) run(t *testing.T, scope, label string, config secmodel.Config) {
+	t.Helper()
+	th.jail.change(t, config)
+	for i := range attempts {
+		a := &attempts[i]
+		if scope != "" && !strings.HasPrefix(a.rules[0], scope+" ") || th.impossible(t, a) != "" {
+			continue
+		}
+		for name := range uids {
+			for _, rel := range a.relations() {
+				th.judge(t, label, a, who{name: name, jailed: true}, situation{config: config, rel: rel, listed: a.listed})
+			}
+			if !a.disposable {
+				th.judgeHost(t, label, a, name)
+			}
+		}
+	}
+}
+
+// decides is the rule that refuses an attempt, of those that are asked, and
+// its place among them.
+func (th *theatre) decides(a *attempt, s situation) (r secmodel.Rule, place int, denied bool) {
+	for i, name := range a.rules {
+		if r, ok := th.rules[name]; ok && denies(r, s) {
+			return r, i, true
+		}
+	}
+	return secmodel.Rule{}, 0, false
+}
+
+// uncounted: what is only not shown is no attack, and the limit on processes
+// is asked about though it is not reached.
+func uncounted(r secmodel.Rule) bool {
+	return strings.Contains(r.Name, "cansee.") || r.Name == "rlimit.bypass"
+}
+
+// judge has one in the jail try once, and compares.
+func (th *theatre) judge(t *testing.T, label string, a *attempt, w who, s situation) {
+	t.Helper()
+	r, place, denied := th.decides(a, s)
+	if !denied && a.disposable {
+		t.Errorf("%s: %s: the table would allow %s", label, w, a.name)
+		return
+	}
+	var usual answer
+	if !denied {
+		usual = th.baseline(t, a, w.name)
+	}
+	th.actor(t, w) // counts nothing of its start
+	before := th.jail.record(t).Denials
+	got := th.try(t, a, w, s.rel)
+	grown := growth(before, th.jail.record(t).Denials)
+	what := fmt.Sprintf("%s: %s: %s", label, w, a.name)
+	if s.rel != none {
+		what += " at the " + string(s.rel)
+	}
+	if s.dying {
+		// Whatever is asked first denies.
+		check(t, got.Error != "" && len(grown) > 0, "%s: the jail is dying, but this got %q, denials %v", what, got, grown)
+		return
+	}
+	if !denied {
+		for _, name := range a.quiet {
+			if r, ok := th.rules[name]; ok && denies(r, s) && grown[r.Scope] > 0 {
+				delete(grown, r.Scope)
+			}
+		}
+		check(t, got.String() == usual.String() && len(grown) == 0,
+			"%s: the table defers, and the host's %s gets %q, but this got %q (%s), denials %v", what, w.name, usual, got, got.Error, grown)
+		tally.rule(w, false, a.rules...)
+		return
+	}
+	refused := got.errno() == unix.EPERM || got.errno() == unix.EACCES || slices.Contains(a.denied, got.errno())
+	scope := r.Scope
+	if strings.HasPrefix(r.Name, "bind.") && r.Verdict[0] == secmodel.Port {
+		scope = "port"
+	}
+	counted := grown[scope] > 0 || a.early && w.name != "root"
+	if !counted && place > 0 && th.baseline(t, a, w.name).Error != "" {
+		// An earlier question has another answer already.
+		counted = true
+	}
+	if uncounted(r) {
+		counted = len(grown) == 0
+	}
+	check(t, refused && counted, "%s: the table denies, but this got %q (%s), denials %v", what, got, got.Error, grown)
+	tally.rule(w, true, r.Scope+" "+r.Name)
+}
+
+// judgeHost has one on the host try: root gets at jails' processes what it
+// gets at the host's; a user, whose number may be anybody's in a jail,
+// nothing that a jail is kept from across its border; and none of it counts.
+func (th *theatre) judgeHost(t *testing.T, label string, a *attempt, name string) {
+	t.Helper()
+	usual := th.baseline(t, a, name)
+	if !a.targets {
+		if name == "root" {
+			tally.rule(who{name: name}, false, a.rules...)
+		}
+		return
+	}
+	w := a.host(name)
+	r, _, denied := th.decides(a, situation{rel: other})
+	denied = denied && name != "root" && r.Verdict[secmodel.Low] == secmodel.Own
+	for rel, j := range map[relation]*jail{own: th.jail, dying: th.dead} {
+		before := j.record(t).Denials
+		got := th.try(t, a, w, rel)
+		grown := growth(before, j.record(t).Denials)
+		what := fmt.Sprintf("%s: %s: %s in a jail (%s)", label, w, a.name, rel)
+		check(t, len(grown) == 0, "%s counts %v", what, grown)
+		if denied {
+			refused := got.errno() == unix.EPERM || got.errno() == unix.EACCES || slices.Contains(a.denied, got.errno())
+			check(t, refused, "%s: the host's users have nothing to do with it, but this got %q (%s)", what, got, got.Error)
+			tally.rule(w, true, r.Scope+" "+r.Name)
+		} else {
+			check(t, got.String() == usual.String(), "%s: at the host's own %q, but this got %q (%s)", what, usual, got, got.Error)
+			tally.rule(w, false, a.rules...)
+		}
+	}
+}
+
+// growth is what has grown from one to the other.
+func growth(before, after map[string]uint64) map[string]uint64 {
+	out := map[string]uint64{}
+	for scope, n := range after {
+		if n != before[scope] {
+			out[scope] = n - before[scope]
+		}
+	}
+	return out
+}
