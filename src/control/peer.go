@@ -145,11 +145,16 @@ func (p *Peer) flush() {
 	}
 }
 
+// write sends of the chunk what there is room for; with descriptors one byte,
+// see roomy.
 func (p *Peer) write(c *chunk) (int, error) {
 	if len(c.fds) == 0 {
 		return unix.Write(p.fd, c.data)
 	}
-	return unix.SendmsgN(p.fd, c.data, unix.UnixRights(c.fds...), nil, unix.MSG_NOSIGNAL)
+	if !roomy(p.fd) {
+		return 0, unix.EAGAIN
+	}
+	return unix.SendmsgN(p.fd, c.data[:1], unix.UnixRights(c.fds...), nil, unix.MSG_NOSIGNAL)
 }
 
 func (p *Peer) watch(mode event.Mode) {

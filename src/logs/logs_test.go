@@ -338,7 +338,7 @@ func TestFollow(t *testing.T) {
 		}
 	}
 	write(0)
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	next := 0
 	done := make(chan error, 1)
@@ -391,7 +391,7 @@ func TestFollowTail(t *testing.T) {
 	if got := strings.Join(tailed, ","); got != ",3,23,123,123" {
 		t.Errorf("tail: %q", got)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	given := make(chan string)
 	done := make(chan error, 1)

@@ -50,8 +50,13 @@ func lockSupervisor(l jail.Layout, name string, patience time.Duration) (*lock, 
 	deadline := time.Now().Add(patience)
 	path := l.SupervisorLock(name)
 	for {
-		// One who ends removes the file and then the directory.
-		if err := os.MkdirAll(l.Run(name), 0o700); err != nil {
+		// One who ends removes the file and then the directory, which MkdirAll
+		// may just have found there.
+		err := os.MkdirAll(l.Run(name), 0o700)
+		if st, e := os.Lstat(l.Run(name)); errors.Is(err, os.ErrExist) && (e != nil || st.IsDir()) {
+			continue
+		}
+		if err != nil {
 			return nil, err
 		}
 		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)

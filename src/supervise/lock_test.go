@@ -2,6 +2,8 @@ package supervise
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -42,5 +44,19 @@ func TestLockHandedOn(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// What is in the way is told of, not waited for.
+func TestLockInTheWay(t *testing.T) {
+	l := jail.Layout{Prefix: t.TempDir()}
+	if err := os.MkdirAll(filepath.Dir(l.Run("web")), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(l.Run("web"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lockSupervisor(l, "web", 0); err == nil {
+		t.Error("a file for a directory")
 	}
 }

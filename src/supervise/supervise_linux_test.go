@@ -121,7 +121,7 @@ func (w *world) ctx(d time.Duration) context.Context {
 }
 
 func (w *world) start() error {
-	return Start(w.ctx(20*time.Second), w.name, w.layout.Definition(w.name), nil)
+	return Start(w.ctx(patience), w.name, w.layout.Definition(w.name), nil)
 }
 
 func (w *world) mustStart() {
@@ -133,7 +133,7 @@ func (w *world) mustStart() {
 
 func (w *world) mustStop() {
 	w.Helper()
-	if err := Stop(w.ctx(20*time.Second), w.name, 0); err != nil {
+	if err := Stop(w.ctx(patience), w.name, 0); err != nil {
 		w.Fatalf("stop: %v", err)
 	}
 	if _, err := w.k.Lookup(w.name); !errors.Is(err, secmodel.ErrNoJail) {
@@ -147,7 +147,7 @@ func (w *world) mustStop() {
 
 func (w *world) status(socket string) control.Status {
 	w.Helper()
-	c, err := control.Dial(w.ctx(5*time.Second), socket)
+	c, err := control.Dial(w.ctx(patience), socket)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -192,13 +192,16 @@ func (w *world) lines(service, stream string) []string {
 
 func (w *world) eventually(what string, ok func() bool) {
 	w.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if ok() {
 			return
 		}
 	}
-	w.Fatalf("not within 10 s: %s", what)
+	w.Fatalf("not within %s: %s", patience, what)
 }
+
+// patience is for a machine with much else to do.
+const patience = time.Minute
 
 func exists(path string) bool {
 	_, err := os.Stat(path)
@@ -224,7 +227,7 @@ func TestStartAndStop(t *testing.T) {
 		sh("setup", `echo user $USER home $HOME umask $(umask) dir $PWD fds $(ls /proc/self/fd | wc -w) ${TERM-none} $X`,
 			`type = "oneshot"`, `umask = "027"`, `directory = "/usr"`, `environment = { X = "y z" }`))
 	var steps []string
-	if err := Start(w.ctx(20*time.Second), w.name, w.layout.Definition(w.name), func(s string) { steps = append(steps, s) }); err != nil {
+	if err := Start(w.ctx(patience), w.name, w.layout.Definition(w.name), func(s string) { steps = append(steps, s) }); err != nil {
 		t.Fatal(err)
 	}
 	if len(steps) == 0 || !strings.Contains(strings.Join(steps, "\n"), "web is ready") {
@@ -533,7 +536,7 @@ func TestFloodIsStopped(t *testing.T) {
 	w.eventually("a flood", func() bool { return w.supervisor().Logs.Bytes > 10_000_000 })
 	begin := time.Now()
 	w.mustStop()
-	if took := time.Since(begin); took > 2*time.Second {
+	if took := time.Since(begin); took > 10*time.Second {
 		t.Errorf("the stop took %v", took)
 	}
 	names, _ := filepath.Glob(w.layout.Log(w.name) + "/*")
@@ -584,7 +587,7 @@ func TestStubbornServices(t *testing.T) {
 	}
 	begin := time.Now()
 	w.mustStop()
-	if took := time.Since(begin); took > 3*time.Second {
+	if took := time.Since(begin); took > 8*time.Second {
 		t.Errorf("the stop took %v", took)
 	}
 	if s := strings.Join(w.lines("jail-init", "err"), "\n"); !strings.Contains(s, "deaf: down: killed by signal 9") || !strings.Contains(s, "stopped: down: killed by signal 15") {
@@ -720,7 +723,7 @@ func TestFewFiles(t *testing.T) {
 	w.eventually("a restart", func() bool { s := w.service("h"); return s.Restarts == 1 && s.State == "ready" })
 	// Askers do not take what jail-init needs to start its services.
 	for range 4 {
-		c, err := control.Dial(w.ctx(5*time.Second), w.layout.ControlSocket(w.name))
+		c, err := control.Dial(w.ctx(patience), w.layout.ControlSocket(w.name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -730,7 +733,7 @@ func TestFewFiles(t *testing.T) {
 		}
 	}
 	pids := w.k.members(1)
-	c, err := control.Dial(w.ctx(5*time.Second), w.layout.ControlSocket(w.name))
+	c, err := control.Dial(w.ctx(patience), w.layout.ControlSocket(w.name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -773,7 +776,7 @@ func TestServiceRequests(t *testing.T) {
 	if err := w.start(); !errors.As(err, &failed) {
 		t.Fatal(err)
 	}
-	c, err := control.Dial(w.ctx(5*time.Second), w.layout.ControlSocket(w.name))
+	c, err := control.Dial(w.ctx(patience), w.layout.ControlSocket(w.name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -793,7 +796,7 @@ func TestServiceRequests(t *testing.T) {
 		{control.OpStart, "", "", `the request "start" names no service`},
 		{"nonsense", "a", "", `unknown request "nonsense"`},
 	} {
-		s, err := c.Service(w.ctx(5*time.Second), r.op, r.service, 0)
+		s, err := c.Service(w.ctx(patience), r.op, r.service, 0)
 		var refused *control.Refused
 		if r.err != "" && (!errors.As(err, &refused) || err.Error() != r.err) || r.err == "" && (err != nil || s.State != r.state) {
 			t.Errorf("%s %s: %+v %v", r.op, r.service, s, err)
@@ -802,7 +805,7 @@ func TestServiceRequests(t *testing.T) {
 	if now := w.service("a").PID; now == pid || now == 0 {
 		t.Errorf("the process was %d, is %d", pid, now)
 	}
-	if _, err := c.Service(w.ctx(5*time.Second), control.OpKill, "a", int(unix.SIGKILL)); err != nil {
+	if _, err := c.Service(w.ctx(patience), control.OpKill, "a", int(unix.SIGKILL)); err != nil {
 		t.Error(err)
 	}
 	w.eventually("a restart", func() bool { s := w.service("a"); return s.Restarts == 1 && s.State == "ready" })
@@ -839,7 +842,7 @@ func TestBadClients(t *testing.T) {
 		defer unix.Close(fd)
 		// More than it serves at one time.
 		w.eventually("one too many to be told so", func() bool {
-			c, err := control.Dial(w.ctx(5*time.Second), socket)
+			c, err := control.Dial(w.ctx(patience), socket)
 			if err != nil { // more than wait to be accepted
 				return false
 			}

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Simulation stands in for the system in tests: its clock moves only when
+// Simulation stands in for the system: its clock moves only when
 // the loop has nothing else to do, and then straight to the next timer.
 type Simulation struct {
 	clock    time.Duration
