@@ -26,7 +26,7 @@ VM_DEMO	= -file bin/demo=build/vm/demo -file bin/userland=build/vm/userland \
 	  -file bin/curl=build/vm/userland -file bin/kill=build/vm/userland \
 	  -step 'demo=/bin/demo -bin /sbin'
 
-.PHONY: build links hostkern demo vm-demo setup test test-long bench lint \
+.PHONY: build links hostkern demo vm-demo setup test test-long bench vm-bench lint \
 	check-go check-shell check-man check-c cross kmod vm-files vm-test install clean help
 
 build: links hostkern
@@ -36,7 +36,8 @@ help:
 	@echo "make demo        the worked example on real processes; in a NetBSD machine: KERNEL=path SRC=path"
 	@echo "make test        all tests, lint and cross; what was skipped is named at the end"
 	@echo "make test-long   the same and more, and every fuzz target for FUZZTIME=10m"
-	@echo "make bench       the measurements in tests/bench, as a table and in build/bench.json"
+	@echo "make bench       the measurements in tests/bench, as a table and in build/bench.json;"
+	@echo "                 those of commands in a NetBSD machine: KERNEL=path SRC=path"
 	@echo "make lint        gofmt, vet, staticcheck, shellcheck, mandoc, the C compiler's warnings"
 	@echo "make cross       static programs: build/netbsd-{amd64,arm64,arm,386}/jails, jail-exporter"
 	@echo "make kmod        the kernel module; SRC=path of NetBSD's sources, KMOD_ARCH=amd64"
@@ -86,9 +87,17 @@ test-long: setup
 		-- $(COMMON) -count=1 -timeout 60m -race ./src/... \
 		-- $(COMMON) -count=1 -timeout 60m ./tests/... ./tools/...
 
-bench: build
-	JAILS_BIN="$$(pwd)/build" $(GO) test $(COMMON) -run '^$$' -bench . -benchtime 1x -count 1 ./tests/bench \
-		-args -figures "$$(pwd)/build/bench.json"
+bench:
+	@if [ -n "$(KERNEL)" ]; then $(MAKE) vm-bench; else $(MAKE) build && \
+		JAILS_BIN="$$(pwd)/build" $(GO) test $(COMMON) -run '^$$' -bench . -benchtime 1x -count 1 ./tests/bench \
+		-args -figures "$$(pwd)/build/bench.json"; fi
+
+# Without a userland, a Go program stands in for chroot(8) and true(1).
+vm-bench: kmod
+	CGO_ENABLED=0 GOOS=netbsd GOARCH=amd64 $(GO) build $(COMMON) -o build/vm/peer ./tests/bench/peer
+	CGO_ENABLED=0 GOOS=netbsd GOARCH=amd64 $(GO) test -c $(COMMON) -o build/vm/bench ./tests/bench
+	$(VM) -file bin/bench=build/vm/bench -file bin/peer=build/vm/peer -step \
+		'bench=/bin/bench -test.run ^$$ -test.bench Exec|List -test.benchtime 1x -emulated -peer /bin/peer -true /bin/peer'
 
 lint: check-go check-shell check-man check-c
 

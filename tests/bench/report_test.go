@@ -13,7 +13,10 @@ import (
 	"jails/tests/host"
 )
 
-var file = flag.String("figures", "", "`path` to write the figures to as well, one JSON object a line")
+var (
+	file     = flag.String("figures", "", "`path` to write the figures to as well, one JSON object a line")
+	emulated = flag.Bool("emulated", false, "the machine is: only ratios have goals")
+)
 
 // figure is one result: what was measured, ours and its peer's, in one run.
 type figure struct {
@@ -45,6 +48,9 @@ func add(b *testing.B, f figure) {
 	b.ReportMetric(0, "ns/op") // the report says more
 	if f.Peers > 0 {
 		f.Ratio = f.Ours / f.Peers
+	}
+	if *emulated && f.Goal != nil && f.Goal.Of == "ours" {
+		f.Goal = nil
 	}
 	if f.Goal != nil {
 		judged := f.Ours
