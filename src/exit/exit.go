@@ -174,8 +174,6 @@ func hint(err error) string {
 		return secmodel.ModelHint
 	case errors.Is(err, secmodel.ErrNoJail):
 		return "see: jailctl list"
-	case errors.Is(err, secmodel.ErrPortTaken):
-		return "see: jailctl ports"
 	}
 	r, ok := errors.AsType[*secmodel.Refused](err)
 	if !ok {
@@ -185,6 +183,13 @@ func hint(err error) string {
 		return ""
 	}
 	switch r.Reason {
+	case secmodel.ReasonPort:
+		return "see: jailctl ports"
+	case secmodel.ReasonPortBound:
+		if r.HolderID == 0 {
+			return "to find it: sockstat -l"
+		}
+		return "see: jailctl ps " + r.Holder
 	case secmodel.ReasonExists:
 		return "see: jailctl show " + r.Jail
 	case secmodel.ReasonMembers:

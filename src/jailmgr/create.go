@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"path"
 	"slices"
@@ -77,6 +78,9 @@ func create(ctx context.Context, h *host) error {
 		}
 		if errors.Is(err, lifecycle.ErrExists) {
 			return exit.With(err, exit.CantCreate, "to change it: jailmgr edit "+name)
+		}
+		if errors.Is(err, fs.ErrExist) {
+			return exit.With(err, exit.CantCreate, "to remove what is left of an earlier one: jailmgr destroy "+name)
 		}
 		return err
 	}

@@ -48,6 +48,9 @@ type Base struct {
 // ErrName is a base that has no name and gives none.
 var ErrName = errors.New("the sets do not say what release they are of; give the base a name")
 
+// ErrExists is a base that there is already.
+var ErrExists = errors.New("exists already")
+
 // Bootstrap extracts sets into a new base layer. It is there with all of it
 // or not at all: until the end it is a temporary directory beside it, which
 // the next Bootstrap removes if this one ends early. The caller holds the
@@ -172,7 +175,7 @@ func (x *extractor) set(ctx context.Context, set archive, known *sums, progress 
 		return err
 	}
 	if again != nil && hex.EncodeToString(again.Sum(nil)) != known.hex[filepath.Base(set.path)] {
-		return fmt.Errorf("it changed while it was read: %w", ErrChecksum)
+		return fmt.Errorf("it changed while it was read: %w", ErrDamaged)
 	}
 	return nil
 }
@@ -205,7 +208,7 @@ func (s *Store) baseFree(name string) error {
 		return err
 	}
 	if _, err := os.Lstat(s.Layout.Base(name)); err == nil {
-		return fmt.Errorf("base %s: %w", name, os.ErrExist)
+		return fmt.Errorf("base %s %w", name, ErrExists)
 	} else if !errors.Is(err, os.ErrNotExist) {
 		return err
 	}

@@ -93,7 +93,7 @@ func TestBootstrap(t *testing.T) {
 	if names, err := s.Bases(); err != nil || cmp.Diff([]string{"10.1-amd64"}, names) != "" {
 		t.Error(names, err)
 	}
-	if _, err := s.Bootstrap(context.Background(), Bootstrap{Sets: sets}); !errors.Is(err, os.ErrExist) {
+	if _, err := s.Bootstrap(context.Background(), Bootstrap{Sets: sets}); !errors.Is(err, ErrExists) {
 		t.Errorf("a second time: %v", err)
 	}
 	only(t, s, "10.1-amd64")
@@ -134,12 +134,12 @@ func TestBootstrapRefuses(t *testing.T) {
 		{"no checksum of one", ErrChecksum, Bootstrap{}, func(t *testing.T, sets string) {
 			write(t, filepath.Join(sets, "SHA512"), strings.ReplaceAll(read(t, filepath.Join(sets, "SHA512")), "(etc.tgz)", "(etc.tar)"))
 		}},
-		{"changed", ErrChecksum, Bootstrap{}, func(t *testing.T, sets string) {
+		{"changed", ErrDamaged, Bootstrap{}, func(t *testing.T, sets string) {
 			b := []byte(read(t, filepath.Join(sets, "etc.tgz")))
 			b[9] ^= 1 // gzip's system byte, which it ignores
 			write(t, filepath.Join(sets, "etc.tgz"), string(b))
 		}},
-		{"appended", ErrChecksum, Bootstrap{}, func(t *testing.T, sets string) {
+		{"appended", ErrDamaged, Bootstrap{}, func(t *testing.T, sets string) {
 			write(t, filepath.Join(sets, "base.tar.xz"), read(t, filepath.Join(sets, "base.tar.xz"))+"more")
 		}},
 		{"contradicting", ErrChecksum, Bootstrap{}, func(t *testing.T, sets string) {
@@ -147,8 +147,26 @@ func TestBootstrapRefuses(t *testing.T) {
 		}},
 		{"too large", ErrTooLarge, Bootstrap{Limit: 3}, func(*testing.T, string) {}},
 		{"bad name", nil, Bootstrap{Name: "../x"}, func(*testing.T, string) {}},
-		{"no archive", nil, Bootstrap{NoVerify: true}, func(t *testing.T, sets string) { write(t, filepath.Join(sets, "etc.tgz"), "this is text") }},
-		{"empty archive", nil, Bootstrap{NoVerify: true}, func(t *testing.T, sets string) { write(t, filepath.Join(sets, "etc.tgz"), "") }},
+		{"no archive", ErrDamaged, Bootstrap{NoVerify: true}, func(t *testing.T, sets string) { write(t, filepath.Join(sets, "etc.tgz"), "this is text") }},
+		{"empty archive", ErrDamaged, Bootstrap{NoVerify: true}, func(t *testing.T, sets string) { write(t, filepath.Join(sets, "etc.tgz"), "") }},
+		{"truncated", ErrDamaged, Bootstrap{NoVerify: true}, func(t *testing.T, sets string) {
+			text := read(t, filepath.Join(sets, "etc.tgz"))
+			write(t, filepath.Join(sets, "etc.tgz"), text[:len(text)/2])
+		}},
+		{"truncated in a file", ErrDamaged, Bootstrap{NoVerify: true}, func(t *testing.T, sets string) {
+			var b bytes.Buffer
+			g := gzip.NewWriter(&b)
+			if err := tar.NewWriter(g).WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "./etc/big", Size: 1 << 20}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := g.Write(make([]byte, 1000)); err != nil {
+				t.Fatal(err)
+			}
+			if err := g.Close(); err != nil {
+				t.Fatal(err)
+			}
+			write(t, filepath.Join(sets, "etc.tgz"), b.String())
+		}},
 		{"nameless", ErrName, Bootstrap{Names: []string{"base"}}, func(*testing.T, string) {}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

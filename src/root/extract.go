@@ -76,7 +76,7 @@ func (x *extractor) extract(ctx context.Context, r io.Reader) error {
 			return err
 		}
 		if err != nil {
-			return fmt.Errorf("damaged archive: %w", err)
+			return fmt.Errorf("%w: %w", ErrDamaged, err)
 		}
 		if x.entries++; x.entries > maxEntries {
 			return fmt.Errorf("more than %d files: %w", maxEntries, ErrTooLarge)
@@ -244,10 +244,14 @@ func (x *extractor) file(name string, h *tar.Header, mode fs.FileMode, content i
 			err = e
 		}
 	}()
-	if n, err := io.Copy(f, content); err != nil {
+	in := &reading{r: content}
+	switch n, err := io.Copy(f, in); {
+	case in.err != nil:
+		return fmt.Errorf("%w: %w", ErrDamaged, in.err)
+	case err != nil:
 		return err
-	} else if n != h.Size {
-		return io.ErrUnexpectedEOF
+	case n != h.Size:
+		return fmt.Errorf("%w: %w", ErrDamaged, io.ErrUnexpectedEOF)
 	}
 	mode &= keptMode
 	owned := x.owner
@@ -264,6 +268,20 @@ func (x *extractor) file(name string, h *tar.Header, mode fs.FileMode, content i
 		return err
 	}
 	return x.root.Chtimes(name, h.ModTime, h.ModTime)
+}
+
+// reading keeps the error of the reader, to tell it from the writer's.
+type reading struct {
+	r   io.Reader
+	err error
+}
+
+func (r *reading) Read(p []byte) (int, error) {
+	n, err := r.r.Read(p)
+	if err != nil && err != io.EOF {
+		r.err = err
+	}
+	return n, err
 }
 
 // owned says whether a change of owner was done. A user namespace has only

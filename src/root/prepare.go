@@ -79,6 +79,9 @@ func forbidden(err error) bool {
 func (p *preparing) mount(target string, do func() error) error {
 	for _, m := range p.before {
 		if m == target || strings.HasPrefix(m, target+"/") {
+			if p.def.Root != "" {
+				return fmt.Errorf("%s: something is %w there already, perhaps for another jail with this root; see: jailmgr list", m, ErrMounted)
+			}
 			return fmt.Errorf("%s: something is %w there already; see: jailmgr repair %s", m, ErrMounted, p.def.Name)
 		}
 	}

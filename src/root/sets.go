@@ -17,8 +17,11 @@ import (
 	"github.com/ulikunitz/xz"
 )
 
-// ErrChecksum is a set that is not what its checksum says, or has none.
+// ErrChecksum is a set that has no checksum.
 var ErrChecksum = errors.New("not verified")
+
+// ErrDamaged is a set that is not what its checksum says, or no archive.
+var ErrDamaged = errors.New("damaged")
 
 // archive is a set on disk.
 type archive struct {
@@ -143,7 +146,7 @@ func (s *sums) verify(f *os.File, progress func(done, total int64)) error {
 		return err
 	}
 	if hex.EncodeToString(h.Sum(nil)) != want {
-		return fmt.Errorf("%s differs from its checksum in %s; fetch it again: %w", f.Name(), s.file, ErrChecksum)
+		return fmt.Errorf("it differs from its checksum in %s: %w", s.file, ErrDamaged)
 	}
 	_, err = f.Seek(0, io.SeekStart)
 	return err
@@ -154,7 +157,7 @@ func decompress(r io.Reader) (io.Reader, error) {
 	b := bufio.NewReaderSize(r, 1<<16)
 	magic, err := b.Peek(6)
 	if err != nil {
-		return nil, fmt.Errorf("not an archive: %w", err)
+		return nil, fmt.Errorf("%w: not an archive: %w", ErrDamaged, err)
 	}
 	switch {
 	case magic[0] == 0x1f && magic[1] == 0x8b:
@@ -162,7 +165,7 @@ func decompress(r io.Reader) (io.Reader, error) {
 	case string(magic) == "\xfd7zXZ\x00":
 		return xz.NewReader(b)
 	}
-	return nil, errors.New("not an archive that gzip or xz made")
+	return nil, fmt.Errorf("%w: not an archive that gzip or xz made", ErrDamaged)
 }
 
 // counting tells how far a file is read.

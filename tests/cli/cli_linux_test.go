@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
 
 	"jails/tests/host"
 )
@@ -33,6 +34,8 @@ func TestScripts(t *testing.T) {
 		t.Run(strings.TrimSuffix(filepath.Base(script), ".txtar"), func(t *testing.T) {
 			h := host.New(t)
 			root := h.Userland(t)
+			// A script that fails leaves nothing either.
+			t.Cleanup(func() { h.Run(t, "jailmgr", "stop", "--all") })
 			testscript.Run(t, testscript.Params{
 				Files: []string{script},
 				// To take what is printed for what is expected.
@@ -42,6 +45,15 @@ func TestScripts(t *testing.T) {
 						"JAILS_PREFIX="+h.Dir, "HOSTKERN_SOCKET="+filepath.Join(h.Dir, "hostkern.sock"),
 						"PATH="+h.Bin+":"+os.Getenv("PATH"))
 					return nil
+				},
+				Condition: func(cond string) (bool, error) {
+					if cond != "mount" {
+						return false, fmt.Errorf("no condition %q", cond)
+					}
+					if unix.Mount("test", root, "tmpfs", 0, "") != nil {
+						return false, nil
+					}
+					return true, unix.Unmount(root, 0)
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "keys": keys, "listen": listen},
 			})

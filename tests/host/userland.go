@@ -39,7 +39,7 @@ func (h *Host) Userland(t testing.TB) string {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{"sh", "id", "env", "cat", "sleep", "true", "kill", "pwd", "tty", "stty", "nc", "ls", "echo", "yes", "head"} {
+	for _, name := range []string{"sh", "id", "env", "cat", "sleep", "true", "kill", "pwd", "tty", "stty", "nc", "ls", "echo", "yes", "head", "httpd", "mkdir"} {
 		if err := os.Symlink("busybox", filepath.Join(root, "bin", name)); err != nil {
 			t.Fatal(err)
 		}
