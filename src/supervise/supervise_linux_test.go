@@ -494,6 +494,50 @@ func TestSignals(t *testing.T) {
 	}
 }
 
+// A stop that jail-init was told of is no crash, though the supervisor was kept
+// from reading for so long that nothing more could be sent to it.
+func TestStopWhileTheSupervisorStands(t *testing.T) {
+	const many = 12
+	var services string
+	for i := range many {
+		services += sh(fmt.Sprint("s", i), "exec sleep 1000")
+	}
+	w := newWorld(t, services)
+	w.mustStart()
+	pid := w.supervisor().PID
+	init := w.init().PID
+	unix.Kill(pid, unix.SIGSTOP)
+	defer unix.Kill(pid, unix.SIGCONT)
+	done := make(chan error, many)
+	for i := range many {
+		c, err := control.Dial(w.ctx(patience), w.layout.ControlSocket(w.name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		go func() {
+			var err error
+			for n := 0; n < 20 && err == nil; n++ { // each is told of by several messages
+				_, err = c.Service(w.ctx(patience), control.OpRestart, fmt.Sprint("s", i), 0)
+			}
+			done <- err
+		}()
+	}
+	for range many {
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+	unix.Kill(init, unix.SIGTERM)
+	w.eventually("the services' end", func() bool { return len(w.k.members(1)) <= 1 })
+	time.Sleep(50 * time.Millisecond)
+	unix.Kill(pid, unix.SIGCONT)
+	w.eventually("the end", func() bool { return !exists(w.layout.Run(w.name)) })
+	if exists(filepath.Join(w.k.dir, "used.2")) {
+		t.Errorf("the jail was started again: %q", w.lines("supervisor", "err"))
+	}
+}
+
 func TestClosedPipesAreStillSupervised(t *testing.T) {
 	w := newWorld(t, sh("a", `echo up; exec >&- 2>&-; exec sleep 1000`))
 	w.mustStart()
