@@ -30,9 +30,12 @@
  *
  * Locks, outermost first:
  *
- *	sysctl tree lock	held by all of jail_sysctl.c's handlers
+ *	sysctl tree lock	held by all of jail_sysctl.c's handlers, but
+ *				not while a kill waits
  *	jail_lock		adaptive: the list of jails, their configs,
  *				the port tables' writers
+ *	p_reflock		of the current process, tried, at entry; exec
+ *				hooks are called with it
  *	softnet_lock		only for the scan of bound sockets
  *	proc_lock		members of jails and their ticks
  *	p_lock			of one process
