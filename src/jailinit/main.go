@@ -45,6 +45,9 @@ func Run(stderr io.Writer, enter Enter) int {
 	runtime.LockOSThread()
 	runtime.GOMAXPROCS(1)
 	debug.SetGCPercent(20)
+	// Counts while the loop waits with the collector off: without a limit Go
+	// takes the heap for a large one then, and has huge pages for its tables.
+	debug.SetMemoryLimit(64 << 20)
 
 	if !startedBySupervisor() {
 		fmt.Fprintln(stderr, "jail-init: it is started by the supervisor; see: jailctl supervise")

@@ -125,6 +125,9 @@ const startPatience = 2 * time.Second
 func run(name, definition string, kernel Kernel, notice *notice) error {
 	runtime.GOMAXPROCS(1)
 	debug.SetGCPercent(20)
+	// Counts while the loop waits with the collector off: without a limit Go
+	// takes the heap for a large one then, and has huge pages for its tables.
+	debug.SetMemoryLimit(64 << 20)
 	layout := jail.Paths()
 	if err := jail.CheckName(name); err != nil {
 		return &exit.Error{Code: exit.Usage, Err: err}
