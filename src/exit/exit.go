@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"strings"
 	"syscall"
 
@@ -174,6 +175,12 @@ func hint(err error) string {
 		return secmodel.ModelHint
 	case errors.Is(err, secmodel.ErrNoJail):
 		return "see: jailctl list"
+	case errors.Is(err, secmodel.ErrNotRoot):
+		return "" // says it
+	case errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0:
+		return "run it as root"
+	case jail.Full(err):
+		return "make room, and try again"
 	}
 	r, ok := errors.AsType[*secmodel.Refused](err)
 	if !ok {

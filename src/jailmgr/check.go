@@ -126,7 +126,10 @@ func (h *host) problems(name string, settings *jail.Settings, known []secmodel.W
 			found = inv.Problems
 		}
 	}
-	if err := h.Store.Check(def); err != nil {
+	switch err := h.Store.Check(def); {
+	case errors.Is(err, os.ErrPermission) && os.Geteuid() != 0:
+		h.note(name, "whether its root is there only root can see")
+	case err != nil:
 		found = append(found, jail.Problem{File: path, Text: err.Error()})
 	}
 	return found, nil

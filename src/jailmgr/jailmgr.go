@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"os/signal"
 	"sync"
 	"time"
@@ -153,8 +151,6 @@ var codes = [...]struct {
 	{root.ErrName, exit.Usage, "for example: --name 10.1-amd64"},
 	{root.ErrMounted, exit.Temporary, ""},
 	{root.ErrNoMount, exit.Unavailable, "run as root on a system that allows it"},
-	{unix.ENOSPC, exit.IO, "make room, and try again"},
-	{unix.EDQUOT, exit.IO, "make room, and try again"},
 }
 
 // explain gives an error its exit code and hint.
@@ -186,9 +182,6 @@ func explain(err error) error {
 		if errors.Is(err, k.err) {
 			return exit.With(err, k.code, k.hint)
 		}
-	}
-	if errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0 {
-		return exit.With(err, exit.Permission, "run it as root")
 	}
 	return err
 }
