@@ -477,3 +477,46 @@ func TestReceive(t *testing.T) {
 		t.Errorf("half a frame: %v", err)
 	}
 }
+
+// Whoever finds a socket can connect to it, also while it is made anew.
+func TestListenAnew(t *testing.T) {
+	path := socketPath(t)
+	var all []int // open to the end: one that is found may be an old one
+	listen := func() {
+		fd, err := Listen(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, fd)
+	}
+	listen()
+	stop := make(chan struct{})
+	done := make(chan error)
+	go func() {
+		for {
+			select {
+			case <-stop:
+				done <- nil
+				return
+			default:
+			}
+			fd, err := Connect(path)
+			if err != nil && !errors.Is(err, unix.EAGAIN) { // EAGAIN: many wait to be accepted
+				done <- err
+				return
+			}
+			unix.Close(fd)
+		}
+	}()
+	for range 300 {
+		listen()
+	}
+	close(stop)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	closeAll(all)
+	if left, _ := filepath.Glob(filepath.Dir(path) + "/*"); len(left) != 1 {
+		t.Errorf("left: %q", left)
+	}
+}

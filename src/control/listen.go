@@ -19,28 +19,32 @@ func address(path string) (*unix.SockaddrUnix, error) {
 }
 
 // Listen makes a listening socket at path, for root only, in place of any
-// that is there.
+// that is there. Whoever finds it there can connect.
 func Listen(path string) (int, error) {
-	a, err := address(path)
-	if err != nil {
+	if _, err := address(path); err != nil {
 		return -1, err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return -1, err
 	}
-	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+	made := filepath.Join(dir, ".new") // not longer than path
+	if err := os.Remove(made); err != nil && !os.IsNotExist(err) {
 		return -1, err
 	}
 	fd, err := socket()
 	if err != nil {
 		return -1, err
 	}
-	err = unix.Bind(fd, a)
+	err = unix.Bind(fd, &unix.SockaddrUnix{Name: made})
 	if err == nil {
-		err = os.Chmod(path, 0o600)
+		err = os.Chmod(made, 0o600)
 	}
 	if err == nil {
 		err = unix.Listen(fd, 64)
+	}
+	if err == nil {
+		err = os.Rename(made, path)
 	}
 	if err != nil {
 		unix.Close(fd)
