@@ -283,9 +283,10 @@ func TestWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	reaped := make(chan struct{})
-	// The fake's kernel: the child is a member until it is reaped.
+	// The fake's kernel: the child is a member until it is reaped, and so long
+	// there is one whose number is not known yet.
 	f.node("processes", func([]byte, int) ([]byte, unix.Errno) {
-		records := []structure{&processData{id: 3, pid: int32(child.Process.Pid)}}
+		records := []structure{&processData{id: 3}, &processData{id: 3, pid: int32(child.Process.Pid)}}
 		select {
 		case <-reaped:
 			records = nil
