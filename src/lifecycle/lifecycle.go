@@ -313,7 +313,7 @@ func (h *Host) Repair(ctx context.Context, name string) error {
 			return err
 		}
 		_, exists, err := h.lookup(name)
-		if err != nil || exists {
+		if err != nil || exists || h.Supervisor.Running(name) {
 			return err
 		}
 		left, err := h.Store.Mounted(name)

@@ -82,6 +82,9 @@ func TestLife(t *testing.T) {
 		if err := h.Repair(ctx, "web"); err != nil {
 			t.Error(err)
 		}
+		if left, err := h.Store.Mounted("web"); err != nil || mountable && len(left) == 0 {
+			t.Errorf("what runs was unmounted: %v", err)
+		}
 		condition(t, h, Running)
 	}
 	h.Kernel = k
