@@ -70,7 +70,10 @@ func readState(path string) (state, error) {
 	var s state
 	b, err := os.ReadFile(path)
 	if os.IsNotExist(err) {
-		return s, nil
+		// It was about to be replaced, or its first writing is cut off.
+		if b, err = os.ReadFile(path + ".new"); os.IsNotExist(err) || err == nil && !json.Valid(b) {
+			return s, nil
+		}
 	}
 	if err != nil {
 		return s, err
@@ -106,7 +109,11 @@ func (h *host) saveState() {
 	if err == nil {
 		temp := statePath + ".new"
 		if err = os.WriteFile(temp, append(b, '\n'), 0o600); err == nil {
-			err = os.Rename(temp, statePath)
+			// Over another file, a rename waits for the disk on some
+			// file systems, which nobody needs after a crash of the system.
+			if err = os.Remove(statePath); err == nil || os.IsNotExist(err) {
+				err = os.Rename(temp, statePath)
+			}
 		}
 	}
 	if err != nil {
