@@ -51,7 +51,8 @@ func (c *Client) Wait(ctx context.Context, id ID) error {
 		added, alive := false, false
 		for _, m := range members {
 			running, seen := watched[m.PID]
-			if !seen && !m.Zombie {
+			// The number of one that is just being made is not known.
+			if !seen && !m.Zombie && m.PID != 0 {
 				err := w.add(m.PID)
 				if err != nil && !errors.Is(err, os.ErrProcessDone) {
 					if alive {

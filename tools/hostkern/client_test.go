@@ -438,6 +438,16 @@ var verbs = map[string]func([]string) (string, error){
 		_, err = unix.Wait4(pid, nil, 0, nil)
 		return "ok", err
 	},
+	// bereave makes a process whose parent dies without a further call.
+	"bereave": func([]string) (string, error) {
+		pid, err := bareFork(3)
+		if err != nil {
+			return "", err
+		}
+		var ws unix.WaitStatus
+		_, err = unix.Wait4(pid, &ws, 0, nil)
+		return ws.Signal().String(), err
+	},
 	"threads": func(a []string) (string, error) {
 		var wg sync.WaitGroup
 		for range number(a[0]) {
@@ -476,7 +486,8 @@ var verbs = map[string]func([]string) (string, error){
 }
 
 // bareFork forks without exec: the child of kind 0 ends, that of kind 1
-// stays, and that of kind 2 makes one that stays and ends.
+// stays, that of kind 2 makes one that stays and ends, and that of kind 3 too,
+// but ends by a fault.
 //
 //go:norace
 func bareFork(kind int) (int, error) {
@@ -489,12 +500,17 @@ func bareFork(kind int) (int, error) {
 	if pid != 0 {
 		return int(pid), nil
 	}
-	if kind == 2 {
+	if kind >= 2 {
+		var byDefault [32]byte // a struct sigaction
+		unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(unix.SIGSEGV), uintptr(unsafe.Pointer(&byDefault)), 0, 8, 0, 0)
 		pid, _, e = unix.RawSyscall6(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
-		kind = 0
 		if e == 0 && pid == 0 {
 			kind = 1
 		}
+	}
+	if kind == 3 {
+		unix.RawSyscall(unix.SYS_PRCTL, unix.PR_SET_DUMPABLE, 0, 0)
+		*(*int32)(nowhere) = 1
 	}
 	for kind == 1 {
 		unix.RawSyscall(unix.SYS_PAUSE, 0, 0, 0)
@@ -503,5 +519,7 @@ func bareFork(kind int) (int, error) {
 		unix.RawSyscall(unix.SYS_EXIT_GROUP, 0, 0, 0)
 	}
 }
+
+var nowhere unsafe.Pointer
 
 func statUID(st os.FileInfo) int { return int(st.Sys().(*syscall.Stat_t).Uid) }

@@ -77,7 +77,7 @@ func (c *client) enter(q *request) reply {
 	p.mu.Lock()
 	p.entering = true // its root is not asked about, in this moment
 	p.mu.Unlock()
-	y = c.call(root+"command", &in)
+	y = c.call(root+"command", &in, nil)
 	c.h.forgetFiles(p)
 	if y.err != nil {
 		p.mu.Lock()
@@ -86,12 +86,14 @@ func (c *client) enter(q *request) reply {
 		restore()
 		return y
 	}
+	l := p.l.Load()
 	c.h.mu.Lock()
-	p.l.Load().jail.Store(cmd.ID)
 	y.fd = p.k.RootFD()
+	err := unix.Fstat(y.fd, &l.root)
+	l.jail.Store(cmd.ID)
 	c.h.mu.Unlock()
 	c.entering = p
-	if y.fd == -1 {
+	if err != nil {
 		c.abandon()
 		return reply{err: unix.EIO, fd: -1}
 	}

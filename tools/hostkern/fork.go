@@ -30,6 +30,9 @@ func doFork(c *call) answer {
 		e := &embryo{l: c.l, tid: tid, tgid: c.p.pid}
 		if c.h.conn == nil {
 			e.before, _ = children(c.p.pid, tid)
+			if st, err := readStat(c.p.pid); err == nil {
+				e.session = st.Session
+			}
 		}
 		err := c.ask(func(k kern.Proc) error {
 			if err := k.MayFork(); err != nil {
@@ -46,11 +49,10 @@ func doFork(c *call) answer {
 		c.h.mu.Unlock()
 	}
 	if err := c.proceed(); err != nil {
-		c.h.mu.Lock()
-		if e := c.h.embryos[tid]; e != nil {
-			c.h.abort(tid, e)
-		}
-		c.h.mu.Unlock()
+		c.h.mu.RLock()
+		e := c.h.embryos[tid]
+		c.h.mu.RUnlock()
+		c.h.abort(e)
 	} else if c.h.conn == nil {
 		for _, d := range []time.Duration{2, 20, 200} {
 			time.AfterFunc(d*time.Millisecond, func() { c.h.findChildren(c.p.pid) })
@@ -78,11 +80,17 @@ func (h *host) resolve(tid int) {
 // has failed, or has ended already.
 func (h *host) resolved(tid int) {
 	h.resolve(tid)
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if e := h.embryos[tid]; e != nil {
-		h.abort(tid, e)
+	h.mu.RLock()
+	e := h.embryos[tid]
+	h.mu.RUnlock()
+	if e == nil {
+		return
 	}
+	if h.conn == nil {
+		// The list of children leaves some out when others end meanwhile.
+		h.search([]*embryo{e}, true)
+	}
+	h.abort(e)
 }
 
 // forked takes in that a thread has made a process.
@@ -154,6 +162,67 @@ func (h *host) findChildren(tgid int) {
 	}
 }
 
+// findOrphans looks for the forks of a process that has ended and that nobody
+// has seen. No more of them can come, and those that live have another parent
+// now; so what is not found has ended too, or never was.
+func (h *host) findOrphans(dead *process) {
+	h.mu.RLock()
+	var all []*embryo
+	for _, e := range h.embryos {
+		if e.tgid == dead.pid {
+			all = append(all, e)
+		}
+	}
+	h.mu.RUnlock()
+	h.search(all, false)
+	for _, e := range all {
+		h.abort(e)
+	}
+}
+
+// search looks among all processes for the forks of one that lives, or has
+// ended.
+func (h *host) search(all []*embryo, lives bool) {
+	if len(all) == 0 {
+		return
+	}
+	pids, err := numbers("/proc")
+	if err != nil {
+		h.say("looking for the forks of process %d: %v", all[0].tgid, err)
+		return
+	}
+	for _, pid := range pids {
+		if len(all) > 0 && !h.knows(pid) && all[0].mayBe(pid, lives) {
+			h.arrived(all[0], pid)
+			all = all[1:]
+		}
+	}
+}
+
+// mayBe says whether a process that is not known can be the one that was
+// made: it has a filter, and its parent; or, when that is gone, its parent's
+// session or one of its own, and, in a jail, the jail's root, as far as we may
+// look.
+func (e *embryo) mayBe(pid int, lives bool) bool {
+	s, err := readStatus(pid)
+	if err != nil || s.TGID != pid || s.Seccomp != unix.SECCOMP_MODE_FILTER || s.State == 'Z' || s.State == 'X' {
+		return false
+	}
+	if lives {
+		return s.PPID == e.tgid
+	}
+	st, err := readStat(pid)
+	if err != nil {
+		return false
+	}
+	same := st.Session == e.session
+	var root unix.Stat_t
+	if e.l.jail.Load() == 0 || unix.Stat(procPath(pid, "root"), &root) != nil {
+		return same
+	}
+	return (same || st.Session == pid) && root.Dev == e.l.root.Dev && root.Ino == e.l.root.Ino
+}
+
 // arrived is forked for a fork that is known, if nobody else was first.
 func (h *host) arrived(e *embryo, child int) {
 	h.mu.Lock()
@@ -223,6 +292,7 @@ func (h *host) identify(l *listener, tid int) (*process, status, error) {
 func (h *host) adopt(l *listener, known *process, st *status) (*process, error) {
 	if h.conn == nil {
 		h.findChildren(st.PPID)
+		h.noticeEnds(l)
 		if p := h.lookup(st.TGID); p != nil && p.l.Load() == l {
 			return p, nil
 		}
@@ -239,10 +309,11 @@ func (h *host) adopt(l *listener, known *process, st *status) (*process, error) 
 	}
 	var e *embryo
 	for _, x := range h.embryos {
-		if x.l == l && (e == nil || x.tgid == st.PPID) {
+		if x.l == l && x.tgid == st.PPID {
 			e = x
 		}
 	}
+	late := false
 	if e != nil {
 		delete(h.embryos, e.tid)
 		e.k.Arrive(st.TGID)
@@ -260,7 +331,7 @@ func (h *host) adopt(l *listener, known *process, st *status) (*process, error) 
 		}
 		switch {
 		case parent != nil:
-			p = newProcess(st.TGID, parent.k.Fork(st.TGID), l)
+			p, late = newProcess(st.TGID, parent.k.Fork(st.TGID), l), true
 		case l.jail.Load() == 0:
 			p = newProcess(st.TGID, kern.NewHost(st.TGID, st.IDs), l)
 		default:
@@ -273,5 +344,25 @@ func (h *host) adopt(l *listener, known *process, st *status) (*process, error) 
 	h.mu.Unlock()
 	h.follow(p)
 	h.deliver()
+	if signo := l.killed.Load(); late && signo != 0 {
+		h.signal(p, int(signo)) // it was there already when its jail was killed
+	}
 	return p, nil
+}
+
+// noticeEnds takes in which parents of forks that nobody has seen have ended.
+func (h *host) noticeEnds(l *listener) {
+	h.mu.RLock()
+	var parents []*process
+	for _, e := range h.embryos {
+		if p := h.procs[e.tgid]; e.l == l && p != nil {
+			parents = append(parents, p)
+		}
+	}
+	h.mu.RUnlock()
+	for _, p := range parents {
+		if p.dead() {
+			h.exited(p)
+		}
+	}
 }

@@ -61,6 +61,7 @@ type embryo struct {
 	l         *listener
 	tid, tgid int
 	before    []int // children that the thread had before, without a connector
+	session   int   // of its parent, without a connector
 }
 
 func newProcess(pid int, k kern.Proc, l *listener) *process {
@@ -268,14 +269,19 @@ func (h *host) exited(p *process) {
 		delete(h.procs, p.pid)
 	}
 	h.zombies[p] = struct{}{}
-	for tid, e := range h.embryos {
-		// Its forks that nobody has seen are seen now, or never were.
-		if e.tgid == p.pid && h.conn != nil {
-			h.abort(tid, e)
+	if h.conn != nil {
+		// Its forks that nobody has seen never were.
+		for _, e := range h.embryos {
+			if e.tgid == p.pid {
+				h.drop(e)
+			}
 		}
 	}
 	n := len(h.zombies)
 	h.mu.Unlock()
+	if h.conn == nil {
+		h.findOrphans(p)
+	}
 	h.deliver()
 	if n > 64 {
 		h.reapAll()
@@ -284,9 +290,18 @@ func (h *host) exited(p *process) {
 	}
 }
 
-// abort ends a fork that has failed. Needs mu.
-func (h *host) abort(tid int, e *embryo) {
-	delete(h.embryos, tid)
+// abort ends a fork that has failed, unless that was found out already.
+func (h *host) abort(e *embryo) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if e != nil && h.embryos[e.tid] == e {
+		h.drop(e)
+	}
+}
+
+// drop is abort for who holds mu.
+func (h *host) drop(e *embryo) {
+	delete(h.embryos, e.tid)
 	e.k.Exit()
 	e.k.Free()
 }
@@ -403,17 +418,26 @@ func (h *host) ask(p, t *process, f func(k, t kern.Proc) error) error {
 // deliver sends the signals that the model has sent.
 func (h *host) deliver() {
 	for _, s := range kern.Signals() {
-		h.mu.RLock()
-		p := h.procs[s.PID]
-		var err error = unix.ESRCH
-		if p != nil && p.pidfd != -1 {
-			err = unix.PidfdSendSignal(p.pidfd, unix.Signal(s.Signo), nil, 0)
-		} else if p != nil {
-			err = unix.Kill(s.PID, unix.Signal(s.Signo))
-		}
-		h.mu.RUnlock()
-		if err != nil && err != unix.ESRCH {
-			h.say("process %d: signal %d: %v", s.PID, s.Signo, err)
-		}
+		h.signal(h.lookup(s.PID), s.Signo)
+	}
+}
+
+// signal sends one to a process, if there is one.
+func (h *host) signal(p *process, signo int) {
+	if p == nil {
+		return
+	}
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	var err error
+	switch {
+	case p.gone:
+	case p.pidfd != -1:
+		err = unix.PidfdSendSignal(p.pidfd, unix.Signal(signo), nil, 0)
+	default:
+		err = unix.Kill(p.pid, unix.Signal(signo))
+	}
+	if err != nil && err != unix.ESRCH {
+		h.say("process %d: signal %d: %v", p.pid, signo, err)
 	}
 }

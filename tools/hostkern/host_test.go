@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -293,6 +294,32 @@ func TestOrphan(t *testing.T) {
 			t.Errorf("destroy: %v", err)
 		}
 		d.end(id)
+	})
+}
+
+// Who is made by one that dies before anybody has seen its child is a member
+// all the same, and killed with the jail.
+func TestBereaved(t *testing.T) {
+	modes(t, func(t *testing.T, d *daemonProcess) {
+		id := d.jail("j", secmodel.Config{Level: secmodel.High})
+		a := d.act(id, 0)
+		for range 5 {
+			a.want("segmentation fault", "bereave")
+		}
+		var all []secmodel.Process
+		eventually(t, "five and the actor are known", func() bool {
+			var err error
+			if all, err = d.client.Processes(); err != nil {
+				t.Fatal(err)
+			}
+			return len(all) == 6 && !slices.ContainsFunc(all, func(p secmodel.Process) bool { return p.PID == 0 })
+		})
+		d.end(id)
+		for _, p := range all {
+			if unix.Kill(p.PID, 0) != unix.ESRCH {
+				t.Errorf("process %d is there after the jail's end", p.PID)
+			}
+		}
 	})
 }
 

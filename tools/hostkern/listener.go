@@ -20,8 +20,12 @@ import (
 // listener is what a filter asks by: that of a process that entered a jail,
 // or observes, and all its descendants.
 type listener struct {
-	fd    int
-	jail  atomic.Uint32 // 0 for who observes
+	fd   int
+	jail atomic.Uint32 // 0 for who observes
+	root unix.Stat_t   // the jail's, where jail is not 0
+
+	killed atomic.Int32 // the last signal that a kill of the jail has sent, or 0
+
 	mu    sync.Mutex
 	busy  map[int]struct{} // sockets that are being connected
 	slots chan struct{}    // for calls that may take long
@@ -107,9 +111,9 @@ func (h *host) listenerGone(l *listener) {
 	delete(h.listeners, l.fd)
 	_ = unix.EpollCtl(h.ep, unix.EPOLL_CTL_DEL, l.fd, nil)
 	unix.Close(l.fd)
-	for tid, e := range h.embryos {
+	for _, e := range h.embryos {
 		if e.l == l {
-			h.abort(tid, e)
+			h.drop(e)
 		}
 	}
 	var all []*process
@@ -181,8 +185,11 @@ func (c *call) reply(a answer) {
 	} else if a.cont {
 		r.Flags, r.Val = respContinue, 0
 	}
-	if err := send(c.l.fd, &r); err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EBADF) {
-		c.h.say("answer to process %d: %v", c.p.pid, err)
+	switch err := send(c.l.fd, &r); err {
+	case nil, unix.ENOENT:
+	case unix.EBADF, unix.ENOTTY: // nobody has it any more, or something else is that number now
+	default:
+		c.h.say("answer to thread %d: %v", c.n.TID, err)
 	}
 }
 

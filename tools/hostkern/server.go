@@ -201,11 +201,15 @@ func (c *client) sysctl(q *request) reply {
 	if err := c.refreshCaller(); err != nil {
 		return reply{err: err, fd: -1}
 	}
+	var done func()
 	if name == "command" {
 		if cmd, ok := kern.ParseRequest(q.new); ok {
 			if cmd.Command == kern.CommandEnter {
 				// Entry is done with the process at hand: by opEnter.
 				return reply{err: unix.EOPNOTSUPP, fd: -1}
+			}
+			if cmd.Command == kern.CommandKill {
+				done = func() { c.h.noteKill(cmd.ID, cmd.Signal) }
 			}
 			if cmd.NPorts > 0 {
 				if err := c.h.tellBound(); err != nil {
@@ -218,7 +222,7 @@ func (c *client) sysctl(q *request) reply {
 	} else if name == "jails" || name == "processes" {
 		c.h.sync(q.oldlen != noOld)
 	}
-	y := c.call(root+name, q)
+	y := c.call(root+name, q, done)
 	if name == "command" {
 		c.h.deliver()
 		c.h.saveState()
@@ -226,8 +230,19 @@ func (c *client) sysctl(q *request) reply {
 	return y
 }
 
-// call puts a request to the hosted kernel.
-func (c *client) call(name string, q *request) reply {
+// noteKill keeps the signal for members that are found out about later. Needs
+// mu, for reading.
+func (h *host) noteKill(jail uint32, signo int32) {
+	for _, l := range h.listeners {
+		if l.jail.Load() == jail {
+			l.killed.Store(signo)
+		}
+	}
+}
+
+// call puts a request to the hosted kernel. If that takes it, done is called,
+// unless it is nil, before anything else becomes known of any process.
+func (c *client) call(name string, q *request, done func()) reply {
 	var old []byte
 	if q.oldlen != noOld {
 		if q.oldlen > maxOld {
@@ -239,6 +254,9 @@ func (c *client) call(name string, q *request) reply {
 	y.err = c.h.ask(c.p, nil, func(k, _ kern.Proc) error {
 		n, err := k.Sysctl(name, old, q.new)
 		y.used = uint64(n)
+		if err == nil && done != nil {
+			done()
+		}
 		return err
 	})
 	y.data = old[:min(y.used, uint64(len(old)))]
