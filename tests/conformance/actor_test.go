@@ -169,7 +169,7 @@ func (p part) become() error {
 		}
 	}
 	if p.UID != 0 {
-		return errors.Join(syscall.Setgroups(nil), syscall.Setgid(p.UID), syscall.Setuid(p.UID))
+		return becomeUser(p.UID)
 	}
 	return nil
 }

@@ -135,16 +135,17 @@ func TestHostUsersAreKeptOut(t *testing.T) {
 // read them, and one jail's noise does not hide another's.
 func TestReadersTakeNothing(t *testing.T) {
 	need(t)
-	j, noisy := newJail(t, secmodel.Config{}), newJail(t, secmodel.Config{})
+	high := secmodel.Config{Level: secmodel.High}
+	j, noisy := newJail(t, high), newJail(t, high)
 	a, b := j.actor(t, 0), noisy.actor(t, 0)
-	a.do(t, "attempt", "mount")
+	a.do(t, "attempt", "chroot")
 	if got := a.do(t, "run", "burn"); got.Error != "" {
 		t.Fatal(got.Error)
 	}
 	first := j.record(t)
-	check(t, first.Denials["system"] == 1, "one refused mount counts %v", first.Denials)
+	check(t, first.Denials["system"] == 1, "one refused chroot counts %v", first.Denials)
 	for range 20 {
-		b.do(t, "attempt", "mount")
+		b.do(t, "attempt", "chroot")
 	}
 	inside := start(t, part{Jail: j.id, Known: true})
 	for range 3 {

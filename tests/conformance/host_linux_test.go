@@ -6,6 +6,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -52,6 +55,23 @@ func hostkern() (string, error) {
 		return "", fmt.Errorf("building hostkern: %w\n%s", err, said)
 	}
 	return path, nil
+}
+
+// filtered says whether a filter of system calls is over this process, whose
+// refusals come before hostkern's answers.
+var filtered = sync.OnceValue(func() bool {
+	b, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		panic(err)
+	}
+	return !strings.Contains(string(b), "\nSeccomp:\t0\n")
+})
+
+// becomeUser changes the user for good. hostkern, where it lacks
+// CAP_SYS_PTRACE, can serve only who lets itself be traced after that.
+func becomeUser(uid int) error {
+	return errors.Join(syscall.Setgroups(nil), syscall.Setgid(uid), syscall.Setuid(uid),
+		unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0))
 }
 
 // modelIsApart: a process can be one about which the model is not asked.

@@ -1,9 +1,11 @@
 package conformance
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"unsafe"
 
@@ -95,4 +97,12 @@ func mountFS(kind, dir string, args []byte) error {
 		return fmt.Errorf("mount %s on %s: %w", kind, dir, errno)
 	}
 	return nil
+}
+
+// filtered: nothing comes before the model here.
+func filtered() bool { return false }
+
+// becomeUser changes the user for good.
+func becomeUser(uid int) error {
+	return errors.Join(syscall.Setgroups(nil), syscall.Setgid(uid), syscall.Setuid(uid))
 }

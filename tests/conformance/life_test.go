@@ -133,6 +133,7 @@ func TestDyingJailsMayNothing(t *testing.T) {
 	t.Logf("a process of a dying jail signals itself: %s", got)
 	th := &theatre{t: t, root: j.root, jail: j, other: j, dead: j, rules: table(t), cast: map[who]*actor{{name: "root", jailed: true}: a}, targets: map[string]int{}, usual: map[string]answer{}}
 	th.targets[string(own)+"root"] = fellow.pid
+	th.targets[string(hosts)+"root"] = start(t, part{Observe: true, Root: j.root}).pid
 	for i := range attempts {
 		at := &attempts[i]
 		if th.impossible(t, at) != "" || at.spoils || strings.HasPrefix(at.rules[0], "vnode ") {

@@ -120,18 +120,19 @@ func TestCountersOnlyGrow(t *testing.T) {
 
 func TestDenialsAreEachJails(t *testing.T) {
 	need(t)
-	j, k := newJail(t, secmodel.Config{}), newJail(t, secmodel.Config{})
+	high := secmodel.Config{Level: secmodel.High}
+	j, k := newJail(t, high), newJail(t, high)
 	a := j.actor(t, 0)
 	k.actor(t, 0)
 	mine, theirs := j.record(t).Denials, k.record(t).Denials
 	const tries = 10
 	for range tries {
-		a.do(t, "attempt", "mount")
+		a.do(t, "attempt", "chroot")
 	}
 	grown := growth(mine, j.record(t).Denials)
-	check(t, grown["system"] == tries && len(grown) == 1, "%d refused mounts count %v", tries, grown)
+	check(t, grown["system"] == tries && len(grown) == 1, "%d refused chroots count %v", tries, grown)
 	grown = growth(theirs, k.record(t).Denials)
-	check(t, len(grown) == 0, "another jail's refused mounts count %v here", grown)
+	check(t, len(grown) == 0, "another jail's refused chroots count %v here", grown)
 }
 
 // TestSnapshotsAreWhole: whatever goes on, a snapshot is of one moment.

@@ -133,6 +133,9 @@ func (th *theatre) impossible(t testing.TB, a *attempt) string {
 	if a.lacks != 0 && th.baseline(t, a, "root").errno() == a.lacks {
 		return "this kernel lacks what it is about; boot one with more options"
 	}
+	if filtered() && th.baseline(t, a, "root").errno() == unix.EPERM {
+		return "a filter of this container's may refuse it before the model is asked; run outside, or without seccomp profile"
+	}
 	return a.impossible()
 }
 

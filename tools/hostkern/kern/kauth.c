@@ -307,7 +307,7 @@ ask(kauth_scope_t s, kauth_cred_t cred, kauth_action_t action, void *a0,
 	KASSERT(action != 0);
 	if (cred == NOCRED || cred == FSCRED)
 		return KAUTH_RESULT_ALLOW;
-	KASSERT(cred->cr_refcnt > 0 || s == scope_cred);
+	KASSERT(atomic_load_relaxed(&cred->cr_refcnt) > 0 || s == scope_cred);
 
 	if (!may_sleep)
 		hk_self.listener++;
