@@ -294,8 +294,8 @@ func TestWait(t *testing.T) {
 		}
 		b := make([]byte, sizeSnapshot+len(records)*sizeProcess)
 		encode(b, &snapshotData{abi: abiVersion, size: uint32(sizeProcess), count: uint32(len(records))})
-		for _, r := range records {
-			encode(b[sizeSnapshot:], r)
+		for i, r := range records {
+			encode(b[sizeSnapshot+i*sizeProcess:], r)
 		}
 		return b, 0
 	})
