@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -274,6 +275,58 @@ func TestServerRestarts(t *testing.T) {
 			got := next.actor(t, 0).do(t, "bind", "tcp", "127.0.0.1", strconv.Itoa(port), "listening", "reuse")
 			check(t, got.Error == "", "the next server binds: %s", got.Error)
 		})
+	}
+}
+
+// TestEntryAgainstKill: who enters while the jail is killed, and destroyed at
+// once, is killed with it, or is told that it is gone. Nobody lives on, in a
+// jail that is not.
+func TestEntryAgainstKill(t *testing.T) {
+	need(t)
+	root := newRoot(t)
+	for i := range 15 {
+		id, err := model.Create("brief", root, secmodel.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		for range 3 {
+			wg.Go(func() {
+				a, got, err := launch(part{Jail: id})
+				if a == nil {
+					gone := got.Reason == int(secmodel.ReasonDying) || got.Reason == int(secmodel.ReasonNoJail)
+					check(t, err != nil || gone, "entering as the jail goes: reason %d (%s)", got.Reason, got.Error)
+					return
+				}
+				ended := make(chan error, 1)
+				go func() { ended <- a.cmd.Wait() }()
+				select {
+				case <-ended:
+				case <-time.After(replyTime):
+					check(t, false, "process %d is in, and lives on", a.pid)
+				}
+				a.end()
+			})
+		}
+		time.Sleep(time.Duration(i) * time.Millisecond)
+		err = model.Kill(id, int(unix.SIGKILL))
+		for end := time.Now().Add(replyTime); err == nil && time.Now().Before(end); time.Sleep(time.Millisecond) {
+			if err = model.Destroy(id); errors.Is(err, secmodel.ErrBusy) {
+				err = nil
+				continue
+			}
+			break
+		}
+		wg.Wait()
+		if err == nil {
+			_, err = model.Lookup(id.String())
+		}
+		check(t, errors.Is(err, secmodel.ErrNoJail), "kill and destroy: %v", err)
+		if t.Failed() {
+			// hostkern is no more, maybe, or has the jail still.
+			_ = (&jail{id: id}).end()
+			return
+		}
 	}
 }
 

@@ -175,6 +175,10 @@ func TestNamesAndRoots(t *testing.T) {
 		if y.Reason != c.reason || (err == nil) != (c.reason == 0) {
 			t.Errorf("name %q, root %q, level %d: %v, reason %d, want %d", c.name, c.path, c.level, err, y.Reason, c.reason)
 		}
+		// A detail says that it was looked for, from wherever we are.
+		if looked := strings.HasPrefix(c.path, "/") && len(c.path) < len(q.Root) && c.path != "/"; y.Reason == reasonRoot && (y.Detail != 0) != looked {
+			t.Errorf("root %q: detail %d", c.path, y.Detail)
+		}
 		if err != nil {
 			continue
 		}
@@ -303,5 +307,61 @@ func TestCapCountsForksUnderWay(t *testing.T) {
 	end(c)
 	if err := b.MayFork(); err != nil {
 		t.Errorf("after one has ended: %v", err)
+	}
+}
+
+// Who enters gets the jail's limits, those of them that it has.
+func TestLimitsAtEntry(t *testing.T) {
+	const files, core = 8, 4
+	root := host(t, 0)
+	q := Request{Command: CommandCreate, Config: Config{Limits: 1 << files}}
+	q.Config.Soft[files], q.Config.Hard[files] = 77, 99
+	q.SetName("limits")
+	q.SetRoot("/tmp")
+	y, err := root.Command(&q, nil)
+	if err != nil {
+		t.Fatalf("%v, reason %d", err, y.Reason)
+	}
+	t.Cleanup(func() {
+		if y, err := root.Command(&Request{Command: CommandDestroy, ID: y.ID}, nil); err != nil {
+			t.Errorf("destroy: %v, reason %d", err, y.Reason)
+		}
+	})
+	p := host(t, 0)
+	enterable(t, p)
+	before, _ := p.Limits()
+	if _, err := p.Command(&Request{Command: CommandEnter, ID: y.ID}, nil); err != nil {
+		t.Fatal(err)
+	}
+	soft, hard := p.Limits()
+	if soft[files] != 77 || hard[files] != 99 || soft[core] != before[core] {
+		t.Errorf("limits %v, %v, were %v", soft, hard, before)
+	}
+}
+
+// A jail that could not be made leaves nothing behind, memory neither.
+func TestRefusedCreate(t *testing.T) {
+	root := host(t, 0)
+	if err := SetBound([]Bound{{Family: 2, Protocol: 6, Port: 8081}}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := SetBound(nil); err != nil {
+			t.Error(err)
+		}
+	})
+	var blocks int
+	for i := range 5 {
+		q := Request{Command: CommandCreate}
+		q.SetName("refused")
+		q.SetRoot("/tmp")
+		if y, err := root.Command(&q, []Port{{6, 8081, 8081, 0}}); err != syscall.EADDRINUSE {
+			t.Fatalf("a port in use: %v, reason %d", err, y.Reason)
+		}
+		now, _ := Memory()
+		if i > 0 && now != blocks {
+			t.Errorf("%d blocks of memory, were %d", now, blocks)
+		}
+		blocks = now
 	}
 }
