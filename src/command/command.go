@@ -115,7 +115,8 @@ func flagHelp(f cli.Flag) string {
 			usage = before + value + after
 		}
 	}
-	if text := d.GetDefaultText(); d.TakesValue() && text != "" && text != `""` {
+	// A time of 0 stands for none.
+	if text := d.GetDefaultText(); d.TakesValue() && text != "" && text != `""` && text != "0s" {
 		usage += " (default: " + strings.Trim(text, `"`) + ")"
 	}
 	return left + "\t" + usage
@@ -141,6 +142,11 @@ func usageError(c *cli.Context, err error, _ bool) error {
 		text = fmt.Sprintf("option %q needs a value", dashed(strings.TrimLeft(flag, "-")))
 	}
 	return &exit.Error{Code: exit.Usage, Msg: text, Hint: "see: " + name + " --help"}
+}
+
+// Usage is a mistake in a verb's command line.
+func Usage(c *cli.Context, err error) error {
+	return exit.With(err, exit.Usage, "see: "+c.Command.HelpName+" --help")
 }
 
 func dashed(flag string) string {

@@ -90,6 +90,18 @@ func (s Status) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
 // ExitCode makes Status a Coder.
 func (s Status) ExitCode() int { return int(s) }
 
+// Ended is what became of another program: err if it could not be run or
+// waited for, else its status.
+func Ended(status int, err error) error {
+	switch {
+	case err != nil:
+		return With(err, System, "")
+	case status != 0:
+		return Status(status)
+	}
+	return nil
+}
+
 // Code maps an error to its exit code; nil is OK.
 func Code(err error) int {
 	if err == nil {

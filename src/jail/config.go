@@ -49,7 +49,7 @@ func CheckWords(file string, data []byte, def *Definition, known []secmodel.Word
 				found = found || n == w
 			}
 			if !found {
-				d.add(fmt.Sprintf("%s[%d]", key, i), "the kernel knows no word %q%s; see: jailctl policy", w, meant(w, names))
+				d.add(fmt.Sprintf("%s[%d]", key, i), "the kernel knows no word %q%s; see: jailctl policy --words", w, meant(w, names))
 			}
 		}
 	}

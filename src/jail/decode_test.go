@@ -306,7 +306,7 @@ func TestCheckWords(t *testing.T) {
 	}
 	known := []secmodel.Word{{Name: "nice"}, {Name: "raw-socket"}}
 	inv := CheckWords("x.toml", text, def, known)
-	if inv == nil || inv.Error() != `x.toml:3:2: the kernel knows no word "raw-sokcet"; did you mean "raw-socket"?; see: jailctl policy` {
+	if inv == nil || inv.Error() != `x.toml:3:2: the kernel knows no word "raw-sokcet"; did you mean "raw-socket"?; see: jailctl policy --words` {
 		t.Errorf("got %v", inv)
 	}
 	def.Allow = def.Allow[:1]

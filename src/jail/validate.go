@@ -70,7 +70,7 @@ func (d *document) words(def *Definition) {
 			at := fmt.Sprintf("%s[%d]", key, i)
 			switch {
 			case CheckName(w) != nil:
-				d.add(at, "bad word %q; see: jailctl policy", w)
+				d.add(at, "bad word %q; see: jailctl policy --words", w)
 			case seen[w]:
 				d.add(at, "%s has %q twice", key, w)
 			case key == "deny" && allowed[w]:

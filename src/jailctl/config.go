@@ -9,7 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"jails/src/exit"
+	"jails/src/command"
 	"jails/src/nearest"
 	"jails/src/secmodel"
 )
@@ -33,7 +33,7 @@ func change(c *cli.Context) (secmodel.Change, error) {
 	if c.IsSet("level") {
 		level, err := secmodel.ParseLevel(c.String("level"))
 		if err != nil {
-			return ch, usage(c, err)
+			return ch, command.Usage(c, err)
 		}
 		ch.Level = &level
 	}
@@ -48,7 +48,7 @@ func change(c *cli.Context) (secmodel.Change, error) {
 	if ch.Allow != nil && ch.Deny != nil {
 		for _, w := range *ch.Allow {
 			if slices.Contains(*ch.Deny, w) {
-				return ch, usage(c, fmt.Errorf("%q is both allowed and denied", w))
+				return ch, command.Usage(c, fmt.Errorf("%q is both allowed and denied", w))
 			}
 		}
 	}
@@ -59,7 +59,7 @@ func change(c *cli.Context) (secmodel.Change, error) {
 	if c.IsSet("processes") {
 		n, err := strconv.ParseUint(c.String("processes"), 10, 32)
 		if err != nil {
-			return ch, usage(c, fmt.Errorf("bad number of processes %q: from 0 to %d", c.String("processes"), uint32(math.MaxUint32)))
+			return ch, command.Usage(c, fmt.Errorf("bad number of processes %q: from 0 to %d", c.String("processes"), uint32(math.MaxUint32)))
 		}
 		most := uint32(n)
 		ch.Processes = &most
@@ -69,7 +69,7 @@ func change(c *cli.Context) (secmodel.Change, error) {
 		for _, s := range given(c, "reserve") {
 			p, err := secmodel.ParsePorts(s)
 			if err != nil {
-				return ch, usage(c, err)
+				return ch, command.Usage(c, err)
 			}
 			ports = append(ports, p)
 		}
@@ -80,17 +80,13 @@ func change(c *cli.Context) (secmodel.Change, error) {
 		for _, s := range given(c, "limit") {
 			l, err := parseLimit(s)
 			if err != nil {
-				return ch, usage(c, err)
+				return ch, command.Usage(c, err)
 			}
 			limits = append(limits, l)
 		}
 		ch.Limits = &limits
 	}
 	return ch, nil
-}
-
-func usage(c *cli.Context, err error) error {
-	return exit.With(err, exit.Usage, "see: "+c.Command.HelpName+" --help")
 }
 
 // given is a repeated option's values; an empty one stands for none.

@@ -34,7 +34,7 @@ func create(c *cli.Context) error {
 	}
 	name := c.String("name")
 	if name == "" {
-		return usage(c, errors.New("the jail needs a name: -n NAME"))
+		return command.Usage(c, errors.New("the jail needs a name: -n NAME"))
 	}
 	if err := secmodel.CheckName(name); err != nil {
 		return err

@@ -44,7 +44,7 @@ func execute(c *cli.Context) error {
 		args = args[1:]
 	}
 	if len(args) == 0 {
-		return usage(c, errors.New("needs a command"))
+		return command.Usage(c, errors.New("needs a command"))
 	}
 	k, err := secmodel.Open()
 	if err != nil {
@@ -61,12 +61,5 @@ func execute(c *cli.Context) error {
 	if err := k.Close(); err != nil {
 		return err
 	}
-	status, err := p.Relay()
-	if err != nil {
-		return exit.With(err, exit.System, "")
-	}
-	if status != 0 {
-		return exit.Status(status)
-	}
-	return nil
+	return exit.Ended(p.Relay())
 }

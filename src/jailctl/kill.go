@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 
+	"jails/src/command"
 	"jails/src/exit"
 	"jails/src/secmodel"
 )
@@ -35,10 +36,10 @@ func killCommand() *cli.Command {
 func kill(c *cli.Context, k *secmodel.Client, j *secmodel.Jail) error {
 	signal, err := parseSignal(c.String("signal"))
 	if err != nil {
-		return usage(c, err)
+		return command.Usage(c, err)
 	}
 	if c.Duration("wait") < 0 {
-		return usage(c, errors.New("--wait: a time can not be negative"))
+		return command.Usage(c, errors.New("--wait: a time can not be negative"))
 	}
 	if err := k.Kill(j.ID, signal); err != nil {
 		return err

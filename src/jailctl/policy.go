@@ -34,7 +34,7 @@ func policyCommand() *cli.Command {
 func policy(c *cli.Context, k *secmodel.Client, args []string) error {
 	if c.Bool("words") {
 		if len(args) != 0 {
-			return usage(c, errors.New("--words goes with no argument"))
+			return command.Usage(c, errors.New("--words goes with no argument"))
 		}
 		return printWords(c, k)
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"jails/src/command"
 	"jails/src/secmodel"
 )
 
@@ -24,7 +25,7 @@ func setCommand() *cli.Command {
 				return err
 			}
 			if ch == (secmodel.Change{}) {
-				return usage(c, errors.New("nothing to change"))
+				return command.Usage(c, errors.New("nothing to change"))
 			}
 			return k.Set(j.ID, ch)
 		}),

@@ -37,7 +37,7 @@ func statsCommand() *cli.Command {
 func stats(c *cli.Context) error {
 	window := c.Duration("window")
 	if c.IsSet("window") && window < 10*time.Millisecond {
-		return usage(c, errors.New("-w: measure for 10ms at least"))
+		return command.Usage(c, errors.New("-w: measure for 10ms at least"))
 	}
 	if !c.Bool("prometheus") {
 		return connected(0, -1, func(c *cli.Context, k *secmodel.Client, args []string) error {
@@ -45,7 +45,7 @@ func stats(c *cli.Context) error {
 		})(c)
 	}
 	if c.Bool("json") || c.Bool("verbose") || window > 0 {
-		return usage(c, errors.New("-P goes with no other option"))
+		return command.Usage(c, errors.New("-P goes with no other option"))
 	}
 	return connected(0, 0, func(c *cli.Context, k *secmodel.Client, _ []string) error {
 		now, err := k.Jails()

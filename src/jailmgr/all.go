@@ -12,6 +12,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"jails/src/command"
 	"jails/src/exit"
 	"jails/src/jail"
 	"jails/src/output"
@@ -32,7 +33,7 @@ func (h *host) choose(all func() ([]string, error), flags ...string) ([]string, 
 	for _, f := range append([]string{"all"}, flags...) {
 		if h.c.Bool(f) {
 			if h.c.Args().Present() {
-				return nil, usage(h.c, fmt.Errorf("give names, or --%s, not both", f))
+				return nil, command.Usage(h.c, fmt.Errorf("give names, or --%s, not both", f))
 			}
 			return all()
 		}
@@ -66,7 +67,7 @@ func (h *host) each(ctx context.Context, names []string, past string, do func(ct
 	limit := settings.Parallel
 	if h.c.IsSet("parallel") {
 		if limit = h.c.Int("parallel"); limit < 1 || limit > 64 {
-			return usage(h.c, errors.New("--parallel is 1 to 64"))
+			return command.Usage(h.c, errors.New("--parallel is 1 to 64"))
 		}
 	}
 	results := make([]outcome, len(names))

@@ -9,7 +9,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"jails/src/command"
-	"jails/src/exit"
 	"jails/src/jail"
 )
 
@@ -49,11 +48,6 @@ func reorder(app *cli.App, args []string) []string {
 	return append(out, rest...)
 }
 
-// usage is a mistake in a verb's command line.
-func usage(c *cli.Context, err error) error {
-	return exit.With(err, exit.Usage, "see: "+c.Command.HelpName+" --help")
-}
-
 // one is the only argument, a jail's name.
 func one(c *cli.Context) (string, error) {
 	args, err := command.Args(c, 1, 1)
@@ -61,7 +55,7 @@ func one(c *cli.Context) (string, error) {
 		return "", err
 	}
 	if err := jail.CheckName(args[0]); err != nil {
-		return "", usage(c, err)
+		return "", command.Usage(c, err)
 	}
 	return args[0], nil
 }
@@ -75,7 +69,7 @@ func several(c *cli.Context) ([]string, error) {
 	var names []string
 	for _, a := range args {
 		if err := jail.CheckName(a); err != nil {
-			return nil, usage(c, err)
+			return nil, command.Usage(c, err)
 		}
 		if !slices.Contains(names, a) {
 			names = append(names, a)

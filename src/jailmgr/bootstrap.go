@@ -47,7 +47,7 @@ func bootstrap(ctx context.Context, h *host) error {
 	o := root.Bootstrap{Sets: c.String("sets"), Name: c.String("name"), Names: c.StringSlice("set"), NoVerify: c.Bool("no-verify")}
 	for _, s := range o.Names {
 		if s == "" || strings.ContainsAny(s, "/\x00") || s[0] == '.' {
-			return usage(c, fmt.Errorf("bad name of a set %q", s))
+			return command.Usage(c, fmt.Errorf("bad name of a set %q", s))
 		}
 	}
 	if o.Sets == "" {

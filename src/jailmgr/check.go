@@ -20,7 +20,7 @@ func checkCommand() *cli.Command {
 	return &cli.Command{
 		Name:         "check",
 		Usage:        "check definitions, without changing anything",
-		ArgsUsage:    "[NAME...]",
+		ArgsUsage:    "[NAME]...",
 		BashComplete: completeJails,
 		Description: "Whether words are known is checked only where the kernel's model is loaded.\n" +
 			"check exits 78 if a definition is not valid.",

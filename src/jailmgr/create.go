@@ -26,7 +26,7 @@ func choices() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "level", Aliases: []string{"l"}, Usage: "harden at `LEVEL`: low, medium or high"},
 		&cli.StringSliceFlag{Name: "port", Aliases: []string{"ports", "r"}, Usage: "reserve `PORTS`: 8080, 8080/tcp or 8000-8099/any; repeat for more, or use commas"},
-		&cli.StringSliceFlag{Name: "allow", Usage: "allow a `WORD` beyond the level; see jailctl policy"},
+		&cli.StringSliceFlag{Name: "allow", Usage: "allow a `WORD` beyond the level; see jailctl policy --words"},
 		&cli.StringSliceFlag{Name: "deny", Usage: "deny a `WORD` that the level allows"},
 		&cli.StringFlag{Name: "processes", Usage: "have at most `NUMBER` processes; 0 for no cap"},
 		&cli.BoolFlag{Name: "strict", Usage: "bind reserved ports only"},
@@ -74,7 +74,7 @@ func create(ctx context.Context, h *host) error {
 			for i, p := range inv.Problems {
 				lines[i] = p.Text
 			}
-			return usage(h.c, errors.New(strings.Join(lines, "\n")))
+			return command.Usage(h.c, errors.New(strings.Join(lines, "\n")))
 		}
 		if errors.Is(err, lifecycle.ErrExists) {
 			return exit.With(err, exit.CantCreate, "to change it: jailmgr edit "+name)
@@ -122,18 +122,18 @@ func (h *host) describe(name string) (*jail.Definition, error) {
 	if x := c.String("exec"); x != "" {
 		s, err := service("", x)
 		if err != nil {
-			return nil, usage(c, err)
+			return nil, command.Usage(c, err)
 		}
 		def.Services = append(def.Services, s)
 	}
 	for _, s := range c.StringSlice("service") {
 		sname, line, ok := strings.Cut(s, "=")
 		if !ok || sname == "" {
-			return nil, usage(c, fmt.Errorf("bad service %q: write NAME=COMMAND", s))
+			return nil, command.Usage(c, fmt.Errorf("bad service %q: write NAME=COMMAND", s))
 		}
 		svc, err := service(sname, line)
 		if err != nil {
-			return nil, usage(c, err)
+			return nil, command.Usage(c, err)
 		}
 		def.Services = append(def.Services, svc)
 	}
@@ -143,7 +143,7 @@ func (h *host) describe(name string) (*jail.Definition, error) {
 	for _, f := range c.Command.Flags {
 		for _, v := range append(c.StringSlice(f.Names()[0]), c.String(f.Names()[0])) {
 			if !utf8.ValidString(v) {
-				return nil, usage(c, fmt.Errorf("--%s is not UTF-8", f.Names()[0]))
+				return nil, command.Usage(c, fmt.Errorf("--%s is not UTF-8", f.Names()[0]))
 			}
 		}
 	}
@@ -162,7 +162,7 @@ func (h *host) defaultBase(settings *jail.Settings) (string, error) {
 	case len(bases) == 0:
 		return "", exit.With(errors.New("there is no base layer"), exit.NoInput, "to make one: jailmgr bootstrap --sets DIRECTORY; or give a root: --root DIRECTORY")
 	case len(bases) > 1:
-		return "", usage(h.c, fmt.Errorf("there are several bases, choose one: --base %s", strings.Join(bases, "|")))
+		return "", command.Usage(h.c, fmt.Errorf("there are several bases, choose one: --base %s", strings.Join(bases, "|")))
 	}
 	return bases[0], nil
 }
@@ -202,7 +202,7 @@ func serviceName(command string) string {
 func number(c *cli.Context) (uint32, error) {
 	n, err := strconv.ParseUint(c.String("processes"), 10, 31)
 	if err != nil {
-		return 0, usage(c, fmt.Errorf("bad number of processes %q: from 0 to %d", c.String("processes"), math.MaxInt32))
+		return 0, command.Usage(c, fmt.Errorf("bad number of processes %q: from 0 to %d", c.String("processes"), math.MaxInt32))
 	}
 	return uint32(n), nil
 }

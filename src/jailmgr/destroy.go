@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"jails/src/command"
 	"jails/src/exit"
 	"jails/src/jail"
 	"jails/src/lifecycle"
@@ -59,7 +60,7 @@ func destroy(ctx context.Context, h *host) error {
 // confirm asks a person; a program must say --yes.
 func (h *host) confirm(question string) error {
 	if !onTerminal(h.c.App.Reader) {
-		return usage(h.c, errors.New("removing data needs a yes: --yes"))
+		return command.Usage(h.c, errors.New("removing data needs a yes: --yes"))
 	}
 	fmt.Fprint(h.c.App.ErrWriter, question)
 	answer, err := bufio.NewReader(h.c.App.Reader).ReadString('\n')

@@ -162,12 +162,12 @@ func (h *host) inEditor(ctx context.Context, path string, old []byte, settings *
 	}
 	if line == "" {
 		if line = "vi"; !onTerminal(h.c.App.Reader) {
-			return nil, usage(h.c, errors.New("there is no terminal to edit on: say by options what to change, or set EDITOR"))
+			return nil, command.Usage(h.c, errors.New("there is no terminal to edit on: say by options what to change, or set EDITOR"))
 		}
 	}
 	argv, err := split(line)
 	if err != nil || len(argv) == 0 {
-		return nil, usage(h.c, fmt.Errorf("bad $EDITOR %q", line))
+		return nil, command.Usage(h.c, fmt.Errorf("bad $EDITOR %q", line))
 	}
 	f, err := os.CreateTemp("", "jail.*.toml")
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"jails/src/command"
 	"jails/src/jail"
 	"jails/src/lifecycle"
 	"jails/src/logs"
@@ -53,20 +54,20 @@ func showLogs(ctx context.Context, h *host) error {
 	}
 	filter := logs.Filter{Services: c.StringSlice("service"), Stream: c.String("stream")}
 	if filter.Stream != "" && filter.Stream != "out" && filter.Stream != "err" {
-		return usage(c, fmt.Errorf("unknown stream %q: out or err", filter.Stream))
+		return command.Usage(c, fmt.Errorf("unknown stream %q: out or err", filter.Stream))
 	}
 	if since := c.Duration("since"); since > 0 {
 		filter.Since = time.Now().Add(-since)
 	}
 	for _, s := range filter.Services {
 		if err := jail.CheckName(s); err != nil {
-			return usage(c, err)
+			return command.Usage(c, err)
 		}
 	}
 	last := -1
 	if c.IsSet("lines") {
 		if last = c.Int("lines"); last < 0 {
-			return usage(c, errors.New("--lines must not be negative"))
+			return command.Usage(c, errors.New("--lines must not be negative"))
 		}
 	}
 	dir := h.Layout.Log(name)

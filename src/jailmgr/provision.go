@@ -44,7 +44,7 @@ func applyCommand() *cli.Command {
 		Flags:        []cli.Flag{&cli.BoolFlag{Name: "ephemeral", Usage: "run a script in the jail"}},
 		Action: on(needsKernel, func(ctx context.Context, h *host) error {
 			if !h.c.Bool("ephemeral") {
-				return usage(h.c, errors.New("apply needs --ephemeral"))
+				return command.Usage(h.c, errors.New("apply needs --ephemeral"))
 			}
 			return provision(ctx, h)
 		}),
@@ -57,7 +57,7 @@ func provision(ctx context.Context, h *host) error {
 		return err
 	}
 	if err := jail.CheckName(args[0]); err != nil {
-		return usage(h.c, err)
+		return command.Usage(h.c, err)
 	}
 	script, err := readScript(h.c.App.Reader, args[1:])
 	if err != nil {

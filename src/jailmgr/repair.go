@@ -14,7 +14,7 @@ func repairCommand() *cli.Command {
 	return &cli.Command{
 		Name:         "repair",
 		Usage:        "put right what an interrupted change left",
-		ArgsUsage:    "[NAME...]",
+		ArgsUsage:    "[NAME]...",
 		BashComplete: completeJails,
 		Description: "A change that was interrupted, by a kill or a power loss, is undone; a destroy is\n" +
 			"carried on. Jails that run are left alone. Without NAME, all jails.",

@@ -49,12 +49,5 @@ func shell(_ context.Context, h *host) error {
 // status.
 func inJail(id secmodel.ID, user string, pty bool, argv ...string) error {
 	p := session.Program{Jail: id, User: user, Args: argv, Terminal: pty}
-	status, err := p.Relay()
-	if err != nil {
-		return exit.With(err, exit.System, "")
-	}
-	if status != 0 {
-		return exit.Status(status)
-	}
-	return nil
+	return exit.Ended(p.Relay())
 }

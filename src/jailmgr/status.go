@@ -25,7 +25,7 @@ func statusCommand() *cli.Command {
 	return &cli.Command{
 		Name:         "status",
 		Usage:        "show how jails are",
-		ArgsUsage:    "[NAME...]",
+		ArgsUsage:    "[NAME]...",
 		BashComplete: completeJails,
 		Description: "CPU is the mean since the jail started, 100.0% one processor; for the load of now:\n" +
 			"jailctl stats -w 1s. Below a jail that is not well stands why. status exits 0\n" +
@@ -63,7 +63,7 @@ type serviceStatus struct {
 	Since    time.Time `json:"since,omitzero"`
 	Restarts int       `json:"restarts"`
 	Reason   string    `json:"reason,omitempty"`
-	LastLine string    `json:"last_line,omitempty"` // of one that failed
+	LastLine string    `json:"last_line,omitempty"` // of one that failed, or waits for its next try
 }
 
 func status(ctx context.Context, h *host) error {
@@ -175,7 +175,8 @@ func first(err error) string {
 // hints tell of a jail that does not run as it should which jail has its
 // ports, and what the kernel has refused it.
 func hints(s *jailStatus, def *jail.Definition, kernel []secmodel.Jail, owners []secmodel.PortOwner) (all []string) {
-	if s.State != "stopped" && s.State != "failed" {
+	waits := slices.ContainsFunc(s.Services, func(v serviceStatus) bool { return v.State == "backoff" })
+	if s.State != "stopped" && s.State != "failed" && !waits {
 		return nil
 	}
 	for _, p := range portsOf(def) {
@@ -239,6 +240,8 @@ func (h *host) supervised(ctx context.Context, s *jailStatus) {
 			s.Ready++
 		case "failed":
 			s.State = "failed"
+			fallthrough
+		case "backoff":
 			svc.LastLine = lastLine(h.Layout.Log(s.Name), v.Name)
 		}
 		s.Services = append(s.Services, svc)

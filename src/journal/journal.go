@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"jails/src/jail"
 )
 
 // Step is one thing done, or about to be done when its doer ended. So its
@@ -112,15 +114,7 @@ func (j *Journal) Sync() error {
 	if err := j.file.Sync(); err != nil {
 		return err
 	}
-	d, err := os.Open(filepath.Dir(j.path))
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil && !errors.Is(err, unix.EINVAL) {
-		return err
-	}
-	return nil
+	return jail.SyncDir(filepath.Dir(j.path))
 }
 
 // Has says whether a step of that kind was recorded.
