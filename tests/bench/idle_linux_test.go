@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -15,7 +16,8 @@ import (
 )
 
 // BenchmarkIdle starts a jail with one service that sleeps, and counts for a
-// minute how often jail-init and the supervisor wake up, and their memory.
+// minute how often jail-init and the supervisor wake up, and a Go program that
+// only waits, for Go's runtime does so itself; and their memory.
 func BenchmarkIdle(b *testing.B) {
 	h := host.New(b)
 	root, _ := trueRoot(b, h)
@@ -27,6 +29,21 @@ func BenchmarkIdle(b *testing.B) {
 	if err := os.WriteFile(definition, []byte(text), 0o600); err != nil {
 		b.Fatal(err)
 	}
+	idle := exec.Command(peer(b, h))
+	idle.Args = []string{"idle"}
+	input, err := idle.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := idle.Start(); err != nil {
+		b.Fatal(err)
+	}
+	defer func() {
+		input.Close()
+		if err := idle.Wait(); err != nil {
+			b.Error(err)
+		}
+	}()
 	h.Run(b, "jailmgr", "start", "idle")
 	defer h.Run(b, "jailmgr", "stop", "idle")
 	parties := []struct {
@@ -41,9 +58,12 @@ func BenchmarkIdle(b *testing.B) {
 	for i := range parties {
 		parties[i].before = switches(b, parties[i].pid)
 	}
+	before := switches(b, idle.Process.Pid)
 	time.Sleep(time.Minute)
+	peers := float64(switches(b, idle.Process.Pid) - before)
 	for _, p := range parties {
-		add(b, figure{Name: p.name + ": wake-ups in an idle minute", Ours: float64(switches(b, p.pid) - p.before), Goal: oursAtMost(0)})
+		add(b, figure{Name: p.name + ": wake-ups in an idle minute", Ours: float64(switches(b, p.pid) - p.before),
+			Peer: "a Go program that only waits", Peers: peers, Goal: oursAtMost(0)})
 		add(b, figure{Name: p.name + ": anonymous memory", Unit: "MB", Ours: float64(anonymous(b, p.pid)) / 1e6, Goal: oursAtMost(p.memory)})
 	}
 }
@@ -89,7 +109,7 @@ func processWith(b *testing.B, h *host.Host, word string) int {
 	for _, p := range processes {
 		line, _ := os.ReadFile(p + "/cmdline")
 		environ, _ := os.ReadFile(p + "/environ")
-		words := strings.Split(string(line), "\x00")
+		words := strings.FieldsFunc(string(line), func(r rune) bool { return r == 0 || r == ' ' })
 		match := slices.ContainsFunc(words, func(w string) bool { return filepath.Base(w) == word })
 		if match && (strings.Contains(string(environ), h.Dir) || strings.Contains(string(line), h.Dir)) {
 			pid, err := strconv.Atoi(filepath.Base(p))

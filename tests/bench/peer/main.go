@@ -1,6 +1,7 @@
 // peer is the smallest Go program that does what a measured command does.
 // Called chroot it is chroot(8), for machines without one and to tell what
-// the language costs; called true it is true(1).
+// the language costs; called true it is true(1); called idle it waits until
+// its input ends.
 package main
 
 import (
@@ -10,7 +11,11 @@ import (
 )
 
 func main() {
-	if filepath.Base(os.Args[0]) == "true" {
+	switch filepath.Base(os.Args[0]) {
+	case "true":
+		return
+	case "idle":
+		_, _ = syscall.Read(0, make([]byte, 1)) // not by os, which would poll
 		return
 	}
 	if len(os.Args) < 3 {
