@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"jails/src/control"
+	"jails/src/exit"
 	"jails/src/jail"
 )
 
@@ -36,6 +37,12 @@ func (e *LockedError) Error() string {
 	}
 	return fmt.Sprintf("jail %s has a supervisor already, process %d", e.Jail, e.PID)
 }
+
+// ExitCode makes it an exit.Coder.
+func (e *LockedError) ExitCode() int { return exit.Temporary }
+
+// ExitHint makes it an exit.Hinter.
+func (e *LockedError) ExitHint() string { return "see: jailmgr status " + e.Jail }
 
 // lock is held by the one supervisor of a jail for as long as it lives: the
 // kernel lets go of it however the process ends.

@@ -136,6 +136,9 @@ func run(name, definition string, kernel Kernel, notice *notice) error {
 		definition = layout.Definition(name)
 	}
 	def, err := layout.LoadFile(definition)
+	if errors.Is(err, os.ErrNotExist) {
+		return exit.With(err, exit.NoInput, "to name another definition: -f FILE")
+	}
 	if err != nil {
 		return err
 	}
