@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"math/rand/v2"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -80,6 +81,9 @@ func (c *connector) subscribe() error {
 	binary.NativeEndian.PutUint32(m[12:], uint32(unix.Getpid()))
 	binary.NativeEndian.PutUint32(m[16:], cnIdxProc)
 	binary.NativeEndian.PutUint32(m[20:], cnValProc)
+	// Everybody gets every answer; the next number is ours.
+	number := rand.Uint32()
+	binary.NativeEndian.PutUint32(m[28:], number)
 	binary.NativeEndian.PutUint16(m[32:], 4)
 	binary.NativeEndian.PutUint32(m[36:], cnMcastOn)
 	if err := unix.Sendto(c.fd, m, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
@@ -96,7 +100,7 @@ func (c *connector) subscribe() error {
 		if err != nil {
 			return err
 		}
-		if n >= cnHeader+20 && binary.NativeEndian.Uint32(b[cnHeader:]) == eventNone {
+		if n >= cnHeader+20 && binary.NativeEndian.Uint32(b[cnHeader:]) == eventNone && binary.NativeEndian.Uint32(b[28:]) == number+1 {
 			if e := binary.NativeEndian.Uint32(b[cnHeader+16:]); e != 0 {
 				return unix.Errno(e)
 			}

@@ -252,6 +252,9 @@ func (h *host) sayLimits(noConnector bool) {
 	if _, ok := seccompFlags(); !ok {
 		h.say("this kernel can't wait killably for notifications (before Linux 5.19): a signal may repeat a call that hostkern does for its caller")
 	}
+	if err := unix.Unshare(0); err != nil {
+		h.say("unshare(2): %v: unix sockets can't be bound", err)
+	}
 	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var caps [2]unix.CapUserData
 	if err := unix.Capget(&hdr, &caps[0]); err != nil {
