@@ -15,6 +15,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 )
@@ -33,11 +34,14 @@ func main() {
 
 // summary counts as it goes.
 type summary struct {
-	out             io.Writer
-	started         time.Time
-	passed, failed  int
-	failures, skips []string
+	out            io.Writer
+	started        time.Time
+	passed, failed int
+	failures       []string
+	skips          []skip
 }
+
+type skip struct{ name, why string }
 
 // run takes the command line apart and does it in its order, on to the end
 // whatever fails.
@@ -70,7 +74,7 @@ func (s *summary) run(args []string) error {
 		}
 		name, program, _ := strings.Cut(name, ",")
 		if _, err := exec.LookPath(program); program != "" && err != nil {
-			s.skips = append(s.skips, fmt.Sprintf("%s: no %s; install it", name, program))
+			s.skips = append(s.skips, skip{name, fmt.Sprintf("no %s; install it", program)})
 			continue
 		}
 		s.check(name, exec.Command("sh", "-c", command))
@@ -220,7 +224,7 @@ func (s *summary) event(e *event, said map[string][]string, broken map[string]bo
 		s.failures = append(s.failures, key)
 		fmt.Fprint(s.out, strings.Join(said[key], ""))
 	case e.Action == "skip":
-		s.skips = append(s.skips, key+": "+reason(said[key]))
+		s.skips = append(s.skips, skip{key, reason(said[key])})
 	}
 }
 
@@ -249,8 +253,13 @@ func (s *summary) print() {
 	for _, f := range s.failures {
 		fmt.Fprintln(s.out, "failed:", f)
 	}
-	for _, k := range s.skips {
-		fmt.Fprintln(s.out, "skipped:", k)
+	// What has one reason stands together, so that each is read once.
+	slices.SortStableFunc(s.skips, func(a, b skip) int { return strings.Compare(a.why, b.why) })
+	for i, k := range s.skips {
+		if i == 0 || k.why != s.skips[i-1].why {
+			fmt.Fprintln(s.out, "skipped:", k.why)
+		}
+		fmt.Fprintf(s.out, "\t%s\n", k.name)
 	}
 	fmt.Fprintf(s.out, "in %s\n", time.Since(s.started).Round(time.Second))
 	fmt.Fprintf(s.out, "%d passed, %d failed, %d skipped\n", s.passed, s.failed, len(s.skips))

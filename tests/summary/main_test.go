@@ -31,7 +31,7 @@ func TestRead(t *testing.T) {
 	if want := []string{"p TestC", "q", "s"}; !slices.Equal(s.failures, want) {
 		t.Errorf("failed: %q, want %q", s.failures, want)
 	}
-	for _, want := range []string{"skipped: p TestB: no nginx; install nginx-light\n", "c_test.go:9: wrong", "q.go:1: syntax error", "panic: oh"} {
+	for _, want := range []string{"skipped: no nginx; install nginx-light\n\tp TestB\n", "c_test.go:9: wrong", "q.go:1: syntax error", "panic: oh"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}
@@ -47,8 +47,8 @@ func TestRun(t *testing.T) {
 	if err := s.run([]string{"-check", "good=true", "-check", "bad=echo no; exit 3", "-check", "able,sh=true", "-check", "unable,no-such-program=true"}); err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"unable: no no-such-program; install it"}; !slices.Equal(s.skips, want) {
-		t.Errorf("skipped: %q", s.skips)
+	if want := []skip{{"unable", "no no-such-program; install it"}}; !slices.Equal(s.skips, want) {
+		t.Errorf("skipped: %v", s.skips)
 	}
 	if s.passed != 2 || s.failed != 1 || !strings.Contains(out.String(), "exit status 3\nno\n") {
 		t.Errorf("%d passed, %d failed: %s", s.passed, s.failed, out.String())
