@@ -118,6 +118,27 @@ func TestKillBeatsForks(t *testing.T) {
 	}
 }
 
+// TestDestroyAfterWait: who was waited for keeps no jail, not even between its
+// last moment as a process and its first as a zombie.
+func TestDestroyAfterWait(t *testing.T) {
+	need(t)
+	for range 25 {
+		j := newJail(t, secmodel.Config{})
+		a := j.actor(t, 0)
+		if got := a.do(t, "spawn", "5"); got.Error != "" {
+			t.Fatal(got.Error)
+		}
+		if err := model.Kill(j.id, int(unix.SIGKILL)); err != nil {
+			t.Fatal(err)
+		}
+		go a.end()
+		j.wait(t)
+		err := model.Destroy(j.id)
+		check(t, err == nil, "destroy after wait: %v", err)
+		a.end()
+	}
+}
+
 func TestDyingJailsMayNothing(t *testing.T) {
 	need(t)
 	j := newJail(t, secmodel.Config{Level: secmodel.Low, Allow: words(t)})

@@ -222,6 +222,7 @@ bool	jail_proc_reserve(struct jail *);
 void	jail_proc_unreserve(struct jail *);
 void	jail_proc_forked(struct proc *);
 bool	jail_proc_may_fork(struct jail *);
+bool	jail_proc_leaving(struct proc *);
 u_int	jail_proc_remaining(struct jail *);
 int	jail_kill(const struct jail_request *, struct jail_reply *);
 

@@ -56,6 +56,7 @@ __KERNEL_RCSID(0, "$NetBSD$");
 
 #define	NBUCKETS	1024
 #define	TICKET_SECONDS	2	/* no fork takes longer to be counted */
+#define	KILL_SECONDS	5	/* what is under way has to end in these */
 
 static LIST_HEAD(, jail_member) member_table[NBUCKETS];	/* p l */
 static u_int	member_count;				/* p */
@@ -337,6 +338,20 @@ member_exec(struct proc *p, void *cookie)
 }
 
 /*
+ * Whether a process has left its jail's members, and is no zombie yet: it
+ * gives its memory back meanwhile.  Needs proc_lock.
+ */
+bool
+jail_proc_leaving(struct proc *p)
+{
+
+	KASSERT(mutex_owned(&proc_lock));
+
+	return p->p_stat != SIDL && jail_of_proc(p) != NULL &&
+	    member_find(p) == NULL;
+}
+
+/*
  * How many processes of a jail there are, zombies included.  Needs
  * jail_lock; takes proc_lock.
  */
@@ -354,10 +369,8 @@ jail_proc_remaining(struct jail *j)
 		if (jail_of_proc(p) == j)
 			n++;
 	}
-	/* On their way from the one to the other. */
 	PROCLIST_FOREACH(p, &allproc) {
-		if (p->p_stat != SIDL && jail_of_proc(p) == j &&
-		    member_find(p) == NULL)
+		if (jail_of_proc(p) == j && jail_proc_leaving(p))
 			n++;
 	}
 	mutex_exit(&proc_lock);
@@ -402,7 +415,7 @@ members_signal(struct jail *j, u_int kill)
 /*
  * Command: let a jail die.  All is denied to it from now on, and every
  * member gets the signal.  Needs jail_lock and the sysctl tree lock.  May
- * sleep, a second at most, without these, so that others need not wait.
+ * sleep, for KILL_SECONDS, without these, so that others need not wait.
  *
  * A fork or execve that was under way has to come to its end first, so there
  * are at least two passes; after SIGKILL they go on for a moment until all
@@ -437,7 +450,7 @@ jail_kill(const struct jail_request *jq, struct jail_reply *reply)
 	/* Once there has been a jail, the module with its nodes stays. */
 	sysctl_unlock();
 	missed = members_signal(j, kill);
-	for (pass = 0; pass < hz; pass++) {
+	for (pass = 0; pass < KILL_SECONDS * hz; pass++) {
 		if (atomic_load_relaxed(&j->j_nmembers) == 0)
 			break;
 		if (missed == 0 && pass > 0 &&

@@ -313,6 +313,14 @@ processes_walk(const struct reader *rd, struct list *ls)
 				    list_next(ls));
 		}
 	}
+	/* Who waits for a jail's end waits for these two, as destroy does. */
+	PROCLIST_FOREACH(p, &allproc) {
+		if (!jail_proc_leaving(p))
+			continue;
+		j = jail_of_proc(p);
+		if (reader_inside(rd, j))
+			process_describe(j, p, true, list_next(ls));
+	}
 	PROCLIST_FOREACH(p, &zombproc) {
 		/* It has its credential for as long as it is here. */
 		j = jail_of_proc(p);
