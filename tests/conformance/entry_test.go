@@ -43,6 +43,10 @@ func TestEntryIsRefused(t *testing.T) {
 		if a != nil {
 			a.end()
 		}
+		if slices.Contains(c.part.Before, "become-user") && oneUser != "" {
+			t.Run(c.name, func(t *testing.T) { skip(t, oneUser) })
+			continue
+		}
 		if got.Reason == 0 && slices.Contains([]unix.Errno{unix.ENOENT, unix.ENXIO, unix.EPERM, unix.EACCES}, got.errno()) {
 			t.Run(c.name, func(t *testing.T) { skip(t, got.Error+"; run as root of the host, which may have it") })
 			continue
@@ -73,7 +77,7 @@ func TestEntryIsOneWay(t *testing.T) {
 			check(t, got.Error != "", "uid %d entered jail %d from inside jail %d", uid, id, here.id)
 		}
 	}
-	check(t, there.record(t).Entries == 0 && here.record(t).Entries == 2, "entries: %d and %d, want 2 and 0", here.record(t).Entries, there.record(t).Entries)
+	check(t, there.record(t).Entries == 0 && here.record(t).Entries == uint64(len(uids)), "entries: %d and %d, want %d and 0", here.record(t).Entries, there.record(t).Entries, len(uids))
 }
 
 func TestNobodyElseCommands(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"jails/src/secmodel"
@@ -111,7 +112,7 @@ func prepare() (undo func() error, err error) {
 		a.end()
 	} else if err == nil {
 		delete(uids, "user")
-		oneUser = "nobody here can become an ordinary user (" + got.Error + "); run as root, outside of user namespaces"
+		oneUser = "nobody here can become an ordinary user (" + strings.ReplaceAll(got.Error, "\n", ", ") + "); run as root, outside of user namespaces"
 	}
 	return undo, err
 }

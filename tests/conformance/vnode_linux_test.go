@@ -18,11 +18,12 @@ func init() {
 			return raw(unix.SYS_VHANGUP) // of no terminal
 		}},
 		attempt{name: "FS_IOC_SETFLAGS", rules: []string{"vnode writesysflags"}, do: func(int) error {
-			f, err := os.Open("/dev/null") // which has none
+			f, w, err := os.Pipe() // which has none
 			if err != nil {
 				return err
 			}
 			defer f.Close()
+			defer w.Close()
 			flags := make([]byte, 8)
 			kept = append(kept, flags)
 			return raw(unix.SYS_IOCTL, f.Fd(), unix.FS_IOC_SETFLAGS, address(flags))

@@ -45,8 +45,15 @@ func (m machine) accels() []string {
 
 // runAny runs with the first accelerator that boots.
 func (m machine) runAny(ctx context.Context, o *options, img, token string, terminal, record io.Writer) (int, error) {
+	accels := m.accels()
+	// With the last one twice: a boot may hang on a busy machine, with two
+	// processors, long before there is anything to test.
+	accels = append(accels, accels[len(accels)-1])
 	var failed error
-	for _, accel := range m.accels() {
+	for _, accel := range accels {
+		if failed != nil {
+			fmt.Fprintf(terminal, "vm: %v; once more\n", failed)
+		}
 		status, err := m.run(ctx, o, accel, img, token, terminal, record)
 		if !errors.Is(err, errNoBoot) {
 			return status, err
