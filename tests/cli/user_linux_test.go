@@ -16,7 +16,8 @@ import (
 func TestNotRoot(t *testing.T) {
 	h := host.New(t)
 	for _, dir := range []string{h.Dir, h.Bin} {
-		if err := os.Chmod(dir, 0o755); err != nil {
+		// Another's directory, named by JAILS_BIN, is as it is.
+		if err := os.Chmod(dir, 0o755); err != nil && !errors.Is(err, os.ErrPermission) {
 			t.Fatal(err)
 		}
 	}
