@@ -845,7 +845,7 @@ func TestDescriptorsOfServices(t *testing.T) {
 }
 
 func TestServiceRequests(t *testing.T) {
-	w := newWorld(t, sh("a", "exec sleep 1000")+sh("bad", "exit 1", `delay = "1ms"`, "limit = 2"))
+	w := newWorld(t, sh("a", "exec sleep 1000")+sh("bad", "exit 1", `delay = "1ms"`, "limit = 2", `ready = "fd:3"`))
 	var failed *ServiceError
 	if err := w.start(); !errors.As(err, &failed) {
 		t.Fatal(err)
