@@ -451,8 +451,10 @@ jail_kill(const struct jail_request *jq, struct jail_reply *reply)
 	sysctl_unlock();
 	missed = members_signal(j, kill);
 	for (pass = 0; pass < KILL_SECONDS * hz; pass++) {
-		if (atomic_load_relaxed(&j->j_nmembers) == 0)
+		if (atomic_load_relaxed(&j->j_nmembers) == 0) {
+			missed = 0;	/* they have ended meanwhile */
 			break;
+		}
 		if (missed == 0 && pass > 0 &&
 		    (jq->jq_signal != SIGKILL || pass >= hz / 10))
 			break;
