@@ -164,6 +164,23 @@ func (h *host) progress(name string, alone bool) func(string) {
 	}
 }
 
+// input waits for what a person or a program says, until a signal ends ctx.
+func input[T any](ctx context.Context, read func() (T, error)) (said T, err error) {
+	done := make(chan struct{})
+	var answer T
+	var failed error
+	go func() {
+		answer, failed = read()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return answer, failed
+	case <-ctx.Done():
+		return said, &exit.Error{Code: exit.Temporary, Msg: "interrupted; nothing was changed"}
+	}
+}
+
 // onTerminal says whether a person reads, or types.
 func onTerminal(f any) bool {
 	file, ok := f.(*os.File)

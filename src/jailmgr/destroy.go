@@ -36,7 +36,7 @@ func destroy(ctx context.Context, h *host) error {
 		return err
 	}
 	if !h.c.Bool("yes") {
-		if err := h.confirm(fmt.Sprintf("remove %s with all data? [y/N] ", strings.Join(names, ", "))); err != nil {
+		if err := h.confirm(ctx, fmt.Sprintf("remove %s with all data? [y/N] ", strings.Join(names, ", "))); err != nil {
 			return err
 		}
 	}
@@ -58,12 +58,16 @@ func destroy(ctx context.Context, h *host) error {
 }
 
 // confirm asks a person; a program must say --yes.
-func (h *host) confirm(question string) error {
+func (h *host) confirm(ctx context.Context, question string) error {
 	if !onTerminal(h.c.App.Reader) {
 		return command.Usage(h.c, errors.New("removing data needs a yes: --yes"))
 	}
 	fmt.Fprint(h.c.App.ErrWriter, question)
-	answer, err := bufio.NewReader(h.c.App.Reader).ReadString('\n')
+	answer, err := input(ctx, func() (string, error) { return bufio.NewReader(h.c.App.Reader).ReadString('\n') })
+	if ctx.Err() != nil {
+		fmt.Fprintln(h.c.App.ErrWriter)
+		return err
+	}
 	if a := strings.ToLower(strings.TrimSpace(answer)); err != nil || a != "y" && a != "yes" {
 		return &exit.Error{Code: exit.Usage, Msg: "nothing was removed"}
 	}

@@ -197,7 +197,7 @@ func (h *host) inEditor(ctx context.Context, path string, old []byte, settings *
 			return nil, exit.With(err, exit.Config, "nothing was changed")
 		}
 		fmt.Fprintf(h.c.App.ErrWriter, "%v\nedit again? [Y/n] ", err)
-		answer, readErr := answers.ReadString('\n')
+		answer, readErr := input(ctx, func() (string, error) { return answers.ReadString('\n') })
 		if a := strings.ToLower(strings.TrimSpace(answer)); a == "n" || a == "no" || readErr != nil {
 			return nil, exit.With(err, exit.Config, "nothing was changed")
 		}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -329,6 +330,40 @@ func TestProvisionAndShell(t *testing.T) {
 	}
 	s.Run(t, "jailmgr", "stop", "web")
 	s.nothing()
+}
+
+// What waits for input ends at a signal.
+func TestInterrupted(t *testing.T) {
+	s := newSite(t)
+	s.define("web", service("a", "sleep 1000", ""))
+	cmd := s.Command(t.Context(), "jailmgr", "provision", "web")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	var out bytes.Buffer
+	cmd.Stderr = &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	timer := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
+	defer timer.Stop()
+	// It catches signals before it connects to the model.
+	host.Eventually(t, "it is connected", func() bool {
+		fds, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", cmd.Process.Pid))
+		return err == nil && slices.ContainsFunc(fds, func(fd string) bool {
+			to, err := os.Readlink(fd)
+			return err == nil && strings.HasPrefix(to, "socket:")
+		})
+	})
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	var exit *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 75 || !strings.Contains(out.String(), "interrupted; nothing was changed") {
+		t.Errorf("%v: %s", err, out.String())
+	}
 }
 
 // Jails that share a base and run at one time see each their own data.

@@ -59,7 +59,7 @@ func provision(ctx context.Context, h *host) error {
 	if err := jail.CheckName(args[0]); err != nil {
 		return command.Usage(h.c, err)
 	}
-	script, err := readScript(h.c.App.Reader, args[1:])
+	script, err := input(ctx, func() (string, error) { return readScript(h.c.App.Reader, args[1:]) })
 	if err != nil {
 		return err
 	}
