@@ -96,7 +96,7 @@ func readFDs(p *process, except int) ([]kern.FD, error) {
 		k.Mode, k.Dev, k.Ino, k.Rdev = st.Mode, st.Dev, st.Ino, st.Rdev
 		k.Type = fdType(link)
 		if k.Type == kern.FDSocket {
-			own, err := unix.PidfdGetfd(p.pidfd, fd, 0)
+			own, err := unix.PidfdGetfd(p.pidfd(), fd, 0)
 			if err != nil {
 				return all, fmt.Errorf("descriptor %d of process %d: %w", fd, p.pid, err)
 			}

@@ -23,13 +23,13 @@ func (c *client) takeListener(q *request) error {
 	if c.p.l.Load() != nil {
 		return unix.EBUSY
 	}
-	if c.p.pidfd == -1 {
+	if c.p.pidfd() == -1 {
 		return unix.ESRCH
 	}
 	if q.oldlen > math.MaxInt32 {
 		return unix.EBADF
 	}
-	fd, err := unix.PidfdGetfd(c.p.pidfd, int(q.oldlen), 0)
+	fd, err := unix.PidfdGetfd(c.p.pidfd(), int(q.oldlen), 0)
 	if err != nil {
 		return err
 	}
@@ -353,7 +353,7 @@ func (c *client) abandon() {
 		return
 	}
 	c.entering = nil
-	if p.pidfd != -1 {
-		_ = unix.PidfdSendSignal(p.pidfd, unix.SIGKILL, nil, 0)
+	if p.pidfd() != -1 {
+		_ = unix.PidfdSendSignal(p.pidfd(), unix.SIGKILL, nil, 0)
 	}
 }

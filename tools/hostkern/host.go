@@ -43,11 +43,11 @@ type host struct {
 
 // process is a Linux process and what the hosted kernel has for it.
 type process struct {
-	pid   int
-	start atomic.Uint64 // ticks since boot, to tell a reused pid
-	k     kern.Proc
-	pidfd int                      // -1 if there was none to be had
-	l     atomic.Pointer[listener] // nil for who isn't asked about
+	pid    int
+	start  atomic.Uint64 // ticks since boot, to tell a reused pid
+	k      kern.Proc
+	handle atomic.Int32             // its pidfd; -1 as long as there is none
+	l      atomic.Pointer[listener] // nil for who isn't asked about
 
 	mu       sync.Mutex // one question by it at a time
 	gone     bool       // guarded by host.mu: exited
@@ -64,8 +64,12 @@ type embryo struct {
 	session   int   // of its parent, without a connector
 }
 
+// pidfd is the descriptor of a process, or -1.
+func (p *process) pidfd() int { return int(p.handle.Load()) }
+
 func newProcess(pid int, k kern.Proc, l *listener) *process {
-	p := &process{pid: pid, k: k, pidfd: -1}
+	p := &process{pid: pid, k: k}
+	p.handle.Store(-1)
 	p.l.Store(l)
 	return p
 }
@@ -202,12 +206,12 @@ func (h *host) follow(p *process) {
 		return
 	}
 	h.mu.Lock()
-	if p.gone || p.pidfd != -1 {
+	if p.gone || p.pidfd() != -1 {
 		h.mu.Unlock()
 		unix.Close(fd)
 		return
 	}
-	p.pidfd = fd
+	p.handle.Store(int32(fd))
 	if p.start.Load() == 0 {
 		if st, err := readStat(p.pid); err == nil {
 			p.start.Store(st.Start)
@@ -233,12 +237,12 @@ func (h *host) pidReady(pid int, events uint32) {
 
 // dead says whether a process has ended, all its threads.
 func (p *process) dead() bool {
-	if p.pidfd == -1 {
+	if p.pidfd() == -1 {
 		st, err := readStat(p.pid)
 		return err != nil || (p.start.Load() != 0 && st.Start != p.start.Load()) ||
 			(st.State == 'Z' && st.Threads <= 1)
 	}
-	fds := []unix.PollFd{{Fd: int32(p.pidfd), Events: unix.POLLIN}}
+	fds := []unix.PollFd{{Fd: int32(p.pidfd()), Events: unix.POLLIN}}
 	n, _ := unix.Poll(fds, 0)
 	return n > 0
 }
@@ -259,9 +263,9 @@ func (h *host) exited(p *process) {
 		return
 	}
 	p.gone = true
-	if p.pidfd != -1 {
+	if p.pidfd() != -1 {
 		// A zombie's stays readable: it must not wake us time and again.
-		_ = unix.EpollCtl(h.ep, unix.EPOLL_CTL_MOD, p.pidfd,
+		_ = unix.EpollCtl(h.ep, unix.EPOLL_CTL_MOD, p.pidfd(),
 			&unix.EpollEvent{Fd: int32(p.pid), Pad: pollPidfd})
 	}
 	p.k.Exit()
@@ -320,11 +324,11 @@ func (h *host) reap(p *process) {
 		s.Free()
 	}
 	p.k.Free()
-	if p.pidfd != -1 {
-		_ = unix.EpollCtl(h.ep, unix.EPOLL_CTL_DEL, p.pidfd, nil)
+	if p.pidfd() != -1 {
+		_ = unix.EpollCtl(h.ep, unix.EPOLL_CTL_DEL, p.pidfd(), nil)
 		// A question may still be using it, so it is closed when nobody
 		// knows the process any more; of very many sooner.
-		runtime.SetFinalizer(p, func(p *process) { unix.Close(p.pidfd) })
+		runtime.SetFinalizer(p, func(p *process) { unix.Close(p.pidfd()) })
 		if h.reaped++; h.reaped%1000 == 0 {
 			go runtime.GC()
 		}
@@ -432,8 +436,8 @@ func (h *host) signal(p *process, signo int) {
 	var err error
 	switch {
 	case p.gone:
-	case p.pidfd != -1:
-		err = unix.PidfdSendSignal(p.pidfd, unix.Signal(signo), nil, 0)
+	case p.pidfd() != -1:
+		err = unix.PidfdSendSignal(p.pidfd(), unix.Signal(signo), nil, 0)
 	default:
 		err = unix.Kill(p.pid, unix.Signal(signo))
 	}

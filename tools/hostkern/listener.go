@@ -259,12 +259,12 @@ func (c *call) write(addr uint64, b []byte) error {
 
 // getfd takes a copy of one of the caller's descriptors.
 func (c *call) getfd(fd int) (int, error) {
-	if c.p.pidfd == -1 {
+	if c.p.pidfd() == -1 {
 		return -1, unix.EBADF
 	}
 	n := -1
 	err := c.reach(func() (err error) {
-		n, err = unix.PidfdGetfd(c.p.pidfd, fd, 0)
+		n, err = unix.PidfdGetfd(c.p.pidfd(), fd, 0)
 		return err
 	})
 	if err != nil {

@@ -78,8 +78,8 @@ func doKill(c *call) answer {
 			self = true // after the answer
 			continue
 		}
-		if signo != 0 && t.pidfd != -1 {
-			_ = unix.PidfdSendSignal(t.pidfd, unix.Signal(signo), nil, 0)
+		if signo != 0 && t.pidfd() != -1 {
+			_ = unix.PidfdSendSignal(t.pidfd(), unix.Signal(signo), nil, 0)
 		}
 	}
 	switch {
@@ -93,7 +93,7 @@ func doKill(c *call) answer {
 	a := answer{}
 	if self && signo != 0 {
 		a.then = func() {
-			_ = unix.PidfdSendSignal(c.p.pidfd, unix.Signal(signo), nil, 0)
+			_ = unix.PidfdSendSignal(c.p.pidfd(), unix.Signal(signo), nil, 0)
 		}
 	}
 	return a
