@@ -160,9 +160,13 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		tests = append(tests, plan.Step{Name: filepath.Clean(pkg), Argv: argv, Dir: dir, Before: i < len(o.before)})
 	}
 	o.steps = append(tests, o.steps...)
+	env := environment
+	if long := os.Getenv("JAILS_LONG"); long != "" {
+		env = append(env, "JAILS_LONG="+long)
+	}
 	for i := range o.steps {
 		o.steps[i].Timeout = o.timeout
-		o.steps[i].Env = environment
+		o.steps[i].Env = env
 	}
 	return o, nil
 }
