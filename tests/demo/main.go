@@ -354,15 +354,6 @@ func (d *demo) start(argv ...string) (*background, error) {
 	return b, nil
 }
 
-// said is what the command has printed.
-func (b *background) said() string {
-	said, err := os.ReadFile(b.log)
-	if err != nil {
-		return err.Error()
-	}
-	return strings.TrimSpace(string(said))
-}
-
 // stopBackground ends what start began, the last first.
 func (d *demo) stopBackground() {
 	for i := len(d.background) - 1; i >= 0; i-- {

@@ -111,3 +111,12 @@ func leftovers(dir string) []string {
 	}
 	return left
 }
+
+// said is what the command has printed.
+func (b *background) said() string {
+	said, err := os.ReadFile(b.log)
+	if err != nil {
+		return err.Error()
+	}
+	return strings.TrimSpace(string(said))
+}
