@@ -183,6 +183,7 @@ func TestInvalid(t *testing.T) {
 		{"mount root", "base='b'\n[[mount]]\nvolume='v'\nat='/'", `x.toml:4:1: a mount can not cover the jail's root`},
 		{"mount dev", "base='b'\n[[mount]]\nvolume='v'\nat='/dev/x'", `x.toml:4:1: /dev is made by jailmgr`},
 		{"mount twice", "base='b'\n[[mount]]\nvolume='v'\nat='/x'\n[[mount]]\nvolume='w'\nat='/x'", `x.toml:7:1: two mounts at /x`},
+		{"mount in a mount", "base='b'\n[[mount]]\nvolume='v'\nat='/x/y/z'\n[[mount]]\nvolume='w'\nat='/x'", `x.toml:4:1: /x/y/z lies in the mount at /x, where another`},
 		{"mount mode", "base='b'\n[[mount]]\nvolume='v'\nat='/x'\nmode='rx'", `x.toml:5:1: unknown mode "rx": it is ro or rw; did you mean "ro"?`},
 		{"service name", "base='b'\n[[service]]\ncommand=['x']", `x.toml:2:3: a service needs name`},
 		{"service bad name", "base='b'\n[[service]]\nname='a b'\ncommand=['x']", `x.toml:3:1: bad name "a b"`},

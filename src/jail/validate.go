@@ -145,6 +145,17 @@ func (d *document) mounts(mounts []Mount) {
 		}
 		seen[m.At] = true
 	}
+	for i, m := range mounts {
+		if !seen[m.At] {
+			continue
+		}
+		for dir := path.Dir(m.At); dir != "/"; dir = path.Dir(dir) {
+			if seen[dir] {
+				d.add(fmt.Sprintf("mount[%d].at", i), "%s lies in the mount at %s, where another jail or program could put a link in its way; mount it elsewhere", m.At, dir)
+				break
+			}
+		}
+	}
 }
 
 func (d *document) services(services []Service) {

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sort"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -158,10 +157,8 @@ func (p *preparing) volumes(root string) error {
 			return err
 		}
 	}
-	mounts := slices.Clone(p.def.Mounts)
-	// What is mounted in another mount comes after it.
-	sort.SliceStable(mounts, func(i, j int) bool { return mounts[i].At < mounts[j].At })
-	for _, m := range mounts {
+	// None lies in another: jail.Decode sees to that.
+	for _, m := range p.def.Mounts {
 		f := Flags{ReadOnly: m.Mode != "rw", NoSetuid: true, NoDevices: true}
 		from, rel := p.Layout.Volumes(), m.Volume
 		if m.Source != "" {
