@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -71,4 +72,42 @@ func safe(dir, rel string, create bool) (string, error) {
 		return "", err
 	}
 	return filepath.Join(dir, rel), f.Close()
+}
+
+// follow follows the links of a path of the administrator's as far as where
+// jails write, their data and their volumes: what is left is rel, in which no
+// link is to be trusted.
+func (s *Store) follow(path string) (dir, rel string, err error) {
+	var theirs []string
+	for _, d := range []string{s.Layout.Jails(), s.Layout.Volumes()} {
+		d, err := filepath.EvalSymlinks(d)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return "", "", err
+		}
+		theirs = append(theirs, d)
+	}
+	dir, rel = "/", path
+	for links := 0; links < 256; {
+		rel = strings.TrimLeft(rel, "/")
+		if rel == "" || slices.Contains(theirs, dir) {
+			return dir, rel, nil
+		}
+		name, rest, _ := strings.Cut(rel, "/")
+		// dir holds no link, so that its parent is what ".." leads to.
+		next := filepath.Join(dir, name)
+		target, err := os.Readlink(next)
+		switch {
+		case err == nil:
+			links++
+			if filepath.IsAbs(target) {
+				dir = "/"
+			}
+			rel = target + "/" + rest
+		case errors.Is(err, unix.EINVAL): // no link
+			dir, rel = next, rest
+		default:
+			return "", "", err
+		}
+	}
+	return "", "", &os.PathError{Op: "open", Path: path, Err: unix.ELOOP}
 }

@@ -160,19 +160,31 @@ func (p *preparing) volumes(root string) error {
 	// None lies in another: jail.Decode sees to that.
 	for _, m := range p.def.Mounts {
 		f := Flags{ReadOnly: m.Mode != "rw", NoSetuid: true, NoDevices: true}
-		from, rel := p.Layout.Volumes(), m.Volume
-		if m.Source != "" {
-			from, rel = m.Source, "."
-		}
-		from, err := filepath.EvalSymlinks(from)
+		from, err := p.source(m)
 		if err != nil {
 			return err
 		}
-		if err := p.over(from, rel, root, m.At[1:], f); err != nil {
+		if err := p.over(from, ".", root, m.At[1:], f); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// source is the directory that a mount shows, with no link in its path.
+func (p *preparing) source(m jail.Mount) (string, error) {
+	if m.Source != "" {
+		dir, rel, err := p.follow(m.Source)
+		if err != nil {
+			return "", err
+		}
+		return safe(dir, rel, false)
+	}
+	volumes, err := filepath.EvalSymlinks(p.Layout.Volumes())
+	if err != nil {
+		return "", err
+	}
+	return safe(volumes, m.Volume, true)
 }
 
 // own is a directory of the administrator's, as it is.

@@ -195,6 +195,51 @@ func TestPrepareHostile(t *testing.T) {
 	}
 }
 
+// A source may be reached by links of the administrator's, and not by those
+// of a jail.
+func TestPrepareSource(t *testing.T) {
+	skipUnlessRoot(t)
+	s, def := withBase(t)
+	create(t, s, def)
+	prefix := s.Layout.Prefix
+	victim := filepath.Join(prefix, "victim")
+	write(t, filepath.Join(victim, "sub/file"), "mine")
+	data, volume := s.Layout.Data("web"), s.Layout.Volume("v")
+	write(t, filepath.Join(data, "var/www/file"), "www")
+	write(t, filepath.Join(volume, "www/file"), "www")
+	symlink(t, victim, filepath.Join(data, "var/link"))
+	symlink(t, victim, filepath.Join(volume, "link"))
+	symlink(t, data, filepath.Join(prefix, "data"))
+	symlink(t, "./victim/../victim", filepath.Join(prefix, "own"))
+	symlink(t, "loop", filepath.Join(prefix, "loop"))
+	for _, tt := range []struct {
+		source, file string
+		want         error
+	}{
+		{filepath.Join(data, "var/www"), "www", nil},
+		{filepath.Join(volume, "www"), "www", nil},
+		{filepath.Join(prefix, "data/var/www"), "www", nil},
+		{filepath.Join(prefix, "own/sub"), "mine", nil},
+		{filepath.Join(data, "var/link"), "", ErrLink},
+		{filepath.Join(data, "var/link/sub"), "", ErrLink},
+		{filepath.Join(volume, "link/sub"), "", ErrLink},
+		{filepath.Join(prefix, "data/var/link/sub"), "", ErrLink},
+		{filepath.Join(data, "var/none"), "", os.ErrNotExist},
+		{filepath.Join(prefix, "loop"), "", unix.ELOOP},
+	} {
+		p := &preparing{Store: s, def: def}
+		got, err := p.source(jail.Mount{Source: tt.source})
+		if !errors.Is(err, tt.want) {
+			t.Errorf("%s: got %q, %v, want %v", tt.source, got, err, tt.want)
+		} else if err == nil && read(t, filepath.Join(got, "file")) != tt.file {
+			t.Errorf("%s: is %s", tt.source, got)
+		}
+	}
+	if exists(filepath.Join(data, "var/none")) {
+		t.Error("a source was made")
+	}
+}
+
 // The administrator's mounts come in place of what the jail would have there.
 func TestPrepareOverWritable(t *testing.T) {
 	skipUnlessRoot(t)
