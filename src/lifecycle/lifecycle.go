@@ -225,8 +225,10 @@ func (h *Host) Condition(name string) (Condition, error) {
 		if err := j.Close(); err != nil {
 			return Stopped, err
 		}
-	} else if !errors.Is(err, os.ErrNotExist) {
+	} else if errors.Is(err, journal.ErrDamaged) {
 		return Interrupted, nil
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return Stopped, err
 	}
 	if left && !finished {
 		if h.Layout.Locked(name) {

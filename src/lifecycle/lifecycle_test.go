@@ -426,12 +426,24 @@ func TestDamagedJournal(t *testing.T) {
 	if err := os.WriteFile(h.Layout.Journal("web"), []byte("start\n\x00\x00\x00\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	condition(t, h, Interrupted)
 	if err := h.Repair(ctx, "web"); err != nil {
 		t.Error(err)
 	}
 	clean(t, h)
 	if !whole(t, h) {
 		t.Error("the jail is gone")
+	}
+}
+
+// A journal that can't be read says nothing of how the jail stands.
+func TestUnreadableJournal(t *testing.T) {
+	h, _, _ := created(t)
+	if err := os.Mkdir(h.Layout.Journal("web"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := h.Condition("web"); !errors.Is(err, unix.EISDIR) {
+		t.Errorf("condition %v, %v", c, err)
 	}
 }
 
