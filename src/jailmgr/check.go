@@ -117,6 +117,8 @@ func (h *host) problems(name string, settings *jail.Settings, known []secmodel.W
 	switch {
 	case errors.As(err, &inv):
 		return inv.Problems, nil
+	case errors.Is(err, os.ErrPermission):
+		return nil, err
 	case err != nil:
 		return []jail.Problem{{File: path, Text: err.Error()}}, nil
 	}

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -632,5 +633,54 @@ func TestHelp(t *testing.T) {
 		if !strings.Contains(out, c.Usage) || !strings.Contains(out, "usage: jailmgr "+c.Name) {
 			t.Errorf("%s: %s", c.Name, out)
 		}
+	}
+}
+
+// Definitions may hold secrets: only root reads those that create makes, and
+// others are told so.
+func TestDefinitionMode(t *testing.T) {
+	p := newPlace(t)
+	p.must("bootstrap", "--sets", p.sets())
+	p.must("create", "web")
+	path := p.layout.Definition("web")
+	mode := func(want os.FileMode) {
+		t.Helper()
+		if st, err := os.Stat(path); err != nil || st.Mode().Perm() != want {
+			t.Errorf("%v, %v; want %v", st.Mode(), err, want)
+		}
+	}
+	mode(0o600)
+	p.must("edit", "web", "--level", "low")
+	mode(0o600)
+	if err := os.Chmod(path, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	p.must("edit", "web", "--level", "medium")
+	mode(0o640)
+
+	if err := os.Chmod(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	if os.Geteuid() == 0 {
+		if err := os.Chmod(filepath.Dir(p.dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Setreuid(-1, 65534); err != nil {
+			t.Skipf("no other user can be had here (%v); run as root, or as an ordinary user", err)
+		}
+		defer func() {
+			if err := syscall.Setreuid(-1, 0); err != nil {
+				t.Fatal(err)
+			}
+		}()
+	}
+	if out := p.must("list"); !strings.Contains(out, "web   only root may read its definition ") {
+		t.Errorf("list: %s", out)
+	}
+	if code, out, err := p.run("", "list", "--json"); code != 0 || !strings.Contains(out, `permission denied"`) {
+		t.Errorf("list --json: %d %s %s", code, out, err)
+	}
+	if code, _, err := p.run("", "check", "web"); code != 77 || !strings.Contains(err, "permission denied") {
+		t.Errorf("check: %d %s", code, err)
 	}
 }

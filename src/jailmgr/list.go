@@ -2,6 +2,8 @@ package jailmgr
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -31,7 +33,9 @@ type listed struct {
 	Autostart bool     `json:"autostart"`
 	Ports     []string `json:"ports"`
 	Services  []string `json:"services"`
-	Error     string   `json:"error,omitempty"` // why it is not valid
+	Error     string   `json:"error,omitempty"` // why it is not valid, or can't be read
+
+	err error
 }
 
 func list(_ context.Context, h *host) error {
@@ -50,7 +54,7 @@ func list(_ context.Context, h *host) error {
 	for _, name := range names {
 		def, err := h.Layout.Load(name)
 		if err != nil {
-			all = append(all, listed{Name: name, Ports: []string{}, Services: []string{}, Error: err.Error()})
+			all = append(all, listed{Name: name, Ports: []string{}, Services: []string{}, Error: err.Error(), err: err})
 			continue
 		}
 		l := listed{Name: name, Base: def.Base, Root: def.Root, Level: def.Level, Autostart: def.Autostart,
@@ -65,7 +69,12 @@ func list(_ context.Context, h *host) error {
 	}
 	t := output.NewTable("NAME", "BASE", "LEVEL", "AUTOSTART", "SERVICES", "PORTS")
 	for _, l := range all {
-		if l.Error != "" {
+		switch {
+		case l.err == nil:
+		case errors.Is(l.err, fs.ErrPermission):
+			t.Row(l.Name, "only root may read its definition")
+			continue
+		default:
 			t.Row(l.Name, "not valid: jailmgr check "+l.Name)
 			continue
 		}

@@ -3,6 +3,7 @@ package jailmgr
 import (
 	"context"
 	"errors"
+	"io/fs"
 
 	"github.com/urfave/cli/v2"
 
@@ -33,7 +34,7 @@ func shell(_ context.Context, h *host) error {
 	}
 	j, err := h.client.Lookup(name)
 	if errors.Is(err, secmodel.ErrNoJail) {
-		if _, err := h.Layout.Load(name); err != nil {
+		if _, err := h.Layout.Load(name); errors.Is(err, fs.ErrNotExist) {
 			return &lifecycle.UnknownError{Name: name}
 		}
 		return &lifecycle.StoppedError{Name: name}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strconv"
 	"strings"
@@ -134,7 +135,7 @@ func (h *host) statusOf(ctx context.Context, name string, kernel []secmodel.Jail
 	case lifecycle.Busy:
 		s.State = "changing"
 	case lifecycle.Stopped:
-		if err != nil && !errors.Is(err, jail.ErrInvalid) {
+		if errors.Is(err, fs.ErrNotExist) {
 			return s, &lifecycle.UnknownError{Name: name}
 		}
 	}
@@ -158,7 +159,9 @@ func (h *host) statusOf(ctx context.Context, name string, kernel []secmodel.Jail
 		s.State = "invalid"
 		fallthrough
 	case s.Reason == "":
-		s.Reason = "its definition is not valid: " + first(err)
+		if s.Reason = "its definition is not valid: " + first(err); !errors.Is(err, jail.ErrInvalid) {
+			s.Reason = "its definition can not be read: " + first(err)
+		}
 	}
 	return s, nil
 }

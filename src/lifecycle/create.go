@@ -59,7 +59,8 @@ func (h *Host) create(ctx context.Context, def *jail.Definition, text []byte, j 
 	if err := j.Record(true, root.StepFile, path, root.Digest(text)); err != nil {
 		return err
 	}
-	return jail.WriteFile(path, text, 0o644, true)
+	// It may hold secrets, in services' environments.
+	return jail.WriteFile(path, text, 0o600, true)
 }
 
 // furnish makes the data of a jail whose definition was written by hand.

@@ -43,7 +43,7 @@ func TestNotRoot(t *testing.T) {
 		"jailctl policy web", "jailctl supervise web",
 		"jailmgr create x --root " + root, "jailmgr create x --base b", "jailmgr edit web -l low", "jailmgr start web", "jailmgr stop web",
 		"jailmgr restart web", "jailmgr status", "jailmgr shell web", "jailmgr provision web", "jailmgr destroy --yes web",
-		"jailmgr repair", "jailmgr logs web", "jailmgr bootstrap --name c --no-verify --sets " + h.Dir,
+		"jailmgr check", "jailmgr repair", "jailmgr logs web", "jailmgr bootstrap --name c --no-verify --sets " + h.Dir,
 	} {
 		out, err := as(strings.Fields(line)...).CombinedOutput()
 		var exit *exec.ExitError
@@ -53,6 +53,12 @@ func TestNotRoot(t *testing.T) {
 	}
 	if after := h.Run(t, "jailctl", "ps", "--json") + h.Run(t, "jailmgr", "list"); len(after) != len(before) {
 		t.Errorf("changed: %s\n%s", before, after)
+	}
+	if out, err := as("jailmgr", "list").CombinedOutput(); err != nil || !strings.Contains(string(out), "only root may read its definition") {
+		t.Errorf("list: %v: %s", err, out)
+	}
+	if err := os.Chmod(filepath.Join(h.Dir, "etc/jails/web.toml"), 0o644); err != nil {
+		t.Fatal(err)
 	}
 	if out, err := as("jailmgr", "check").CombinedOutput(); err != nil || !strings.Contains(string(out), "only root can see") {
 		t.Errorf("check: %v: %s", err, out)
