@@ -11,8 +11,6 @@ import (
 
 	"jails/src/command"
 	"jails/src/exit"
-	"jails/src/jail"
-	"jails/src/lifecycle"
 )
 
 func destroyCommand() *cli.Command {
@@ -41,19 +39,7 @@ func destroy(ctx context.Context, h *host) error {
 		}
 	}
 	return h.each(ctx, names, "Destroyed", func(ctx context.Context, name string) error {
-		volumes, err := h.volumesOf(name)
-		if err != nil {
-			return err
-		}
-		if err := h.Destroy(ctx, name); err != nil {
-			return err
-		}
-		for _, v := range volumes {
-			if err := h.Store.RemoveVolume(v); err != nil {
-				return err
-			}
-		}
-		return nil
+		return h.Destroy(ctx, name, h.c.Bool("volumes"))
 	})
 }
 
@@ -72,48 +58,4 @@ func (h *host) confirm(ctx context.Context, question string) error {
 		return &exit.Error{Code: exit.Usage, Msg: "nothing was removed"}
 	}
 	return nil
-}
-
-// volumesOf are the volumes to remove with a jail: its own that no other
-// definition names. If another's can't be read, none is sure to be.
-func (h *host) volumesOf(name string) ([]string, error) {
-	if !h.c.Bool("volumes") {
-		return nil, nil
-	}
-	def, err := h.Layout.Load(name)
-	if err != nil {
-		if !h.c.Bool("volumes") || errors.Is(err, jail.ErrInvalid) {
-			return nil, fmt.Errorf("which volumes it has can not be told: %w", err)
-		}
-		return nil, &lifecycle.UnknownError{Name: name}
-	}
-	used := map[string]string{}
-	others, err := h.defined()
-	if err != nil {
-		return nil, err
-	}
-	for _, other := range others {
-		if other == name {
-			continue
-		}
-		o, err := h.Layout.Load(other)
-		if err != nil {
-			return nil, fmt.Errorf("whether jail %s uses a volume can not be told: %w", other, err)
-		}
-		for _, m := range o.Mounts {
-			used[m.Volume] = other
-		}
-	}
-	var mine []string
-	for _, m := range def.Mounts {
-		if m.Volume == "" {
-			continue
-		}
-		if other := used[m.Volume]; other != "" {
-			h.note(name, fmt.Sprintf("volume %s is kept: jail %s has it too", m.Volume, other))
-			continue
-		}
-		mine = append(mine, m.Volume)
-	}
-	return mine, nil
 }

@@ -82,9 +82,11 @@ func (h *Host) furnish(ctx context.Context, def *jail.Definition) error {
 }
 
 // Destroy removes a jail that does not run: its definition, its data and its
-// logs, not its volumes.
-func (h *Host) Destroy(ctx context.Context, name string) error {
-	return h.locked(ctx, name, verbDestroy, func() error {
+// logs, and with volumes those of its volumes that no other jail has.
+func (h *Host) Destroy(ctx context.Context, name string, volumes bool) error {
+	carriedOn := true
+	err := h.locked(ctx, name, verbDestroy, func() error {
+		carriedOn = false
 		if err := h.mustNotRun(name); err != nil {
 			return err
 		}
@@ -102,9 +104,15 @@ func (h *Host) Destroy(ctx context.Context, name string) error {
 		if len(left) > 0 {
 			return fmt.Errorf("%s is %w; see: jailmgr repair %s", left[len(left)-1], root.ErrMounted, name)
 		}
+		var remove []string
+		if volumes {
+			if remove, err = h.volumes(name); err != nil {
+				return err
+			}
+		}
 		j, err := journal.Begin(h.Layout.Journal(name), verbDestroy)
 		if err == nil {
-			if err = j.Record(true, stepDestroy, name); err != nil {
+			if err = j.Record(true, stepDestroy, append([]string{name}, remove...)...); err != nil {
 				err = errors.Join(err, j.Remove())
 			}
 		}
@@ -115,18 +123,28 @@ func (h *Host) Destroy(ctx context.Context, name string) error {
 			if err := h.removeDefinition(name); err != nil {
 				return err
 			}
-			return h.Store.Destroy(name)
+			if err := h.Store.Destroy(name); err != nil {
+				return err
+			}
+			return h.removeVolumes(name, remove)
 		}
 		if err != nil {
 			return err
 		}
 		return h.destroy(j, name)
 	})
+	if err == nil && volumes && carriedOn {
+		h.note(name, "its volumes are removed only if the destroy that was interrupted was to do so")
+	}
+	return err
 }
 
 // destroy goes on to the end, whatever part was done already.
 func (h *Host) destroy(j *journal.Journal, name string) error {
 	err := h.Store.Destroy(name)
+	if err == nil {
+		err = h.removeVolumes(name, doomed(j))
+	}
 	if err == nil {
 		// The definition goes last: until then the jail can be named.
 		err = h.removeDefinition(name)

@@ -52,7 +52,7 @@ func helper() {
 	case "stop":
 		err = h.Stop(ctx, "web", 0)
 	case "destroy":
-		err = h.Destroy(ctx, "web")
+		err = h.Destroy(ctx, "web", true)
 	}
 	if err != nil {
 		fmt.Println(err)
@@ -150,7 +150,7 @@ func converge(t *testing.T, h *Host, verb string, byRepair bool) {
 		t.Errorf("stop: %v", err)
 	}
 	clean(t, h)
-	if err := h.Destroy(ctx, "web"); err != nil {
+	if err := h.Destroy(ctx, "web", false); err != nil {
 		t.Errorf("destroy: %v", err)
 	}
 	if whole(t, h) {
@@ -165,7 +165,7 @@ func TestKilledAtEachStep(t *testing.T) {
 	if err := h.Stop(ctx, "web", 0); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.Destroy(ctx, "web"); err != nil {
+	if err := h.Destroy(ctx, "web", false); err != nil {
 		t.Fatal(err)
 	}
 	for _, verb := range []string{"create", "start", "stop", "destroy"} {
@@ -207,7 +207,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	if err := h.Stop(ctx, "web", 0); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.Destroy(ctx, "web"); err != nil {
+	if err := h.Destroy(ctx, "web", false); err != nil {
 		t.Fatal(err)
 	}
 	// How long a process of this program takes to do nothing.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -62,7 +63,7 @@ func TestLife(t *testing.T) {
 	var running *RunningError
 	for name, do := range map[string]func() error{
 		"start":   func() error { return h.Start(ctx, "web", 0, nil) },
-		"destroy": func() error { return h.Destroy(ctx, "web") },
+		"destroy": func() error { return h.Destroy(ctx, "web", false) },
 	} {
 		if err := do(); !errors.As(err, &running) {
 			t.Errorf("%s of a jail that runs: %v", name, err)
@@ -76,7 +77,7 @@ func TestLife(t *testing.T) {
 		if err := h.Create(ctx, "web", []byte(definition)); !errors.Is(err, ErrExists) {
 			t.Errorf("create of a jail that runs: %v", err)
 		}
-		if err := h.Destroy(ctx, "web"); !errors.As(err, &running) {
+		if err := h.Destroy(ctx, "web", false); !errors.As(err, &running) {
 			t.Errorf("destroy of a jail that runs: %v", err)
 		}
 		if err := h.Repair(ctx, "web"); err != nil {
@@ -107,7 +108,7 @@ func TestLife(t *testing.T) {
 	if err := h.Restart(ctx, "web", 0, 0, nil); err != nil {
 		t.Errorf("restart of a jail that does not run: %v", err)
 	}
-	if err := errors.Join(h.Stop(ctx, "web", 0), h.Destroy(ctx, "web")); err != nil {
+	if err := errors.Join(h.Stop(ctx, "web", 0), h.Destroy(ctx, "web", false)); err != nil {
 		t.Error(err)
 	}
 	if whole(t, h) {
@@ -117,7 +118,7 @@ func TestLife(t *testing.T) {
 		t.Error("its volume is gone")
 	}
 	var unknown *UnknownError
-	for _, err := range []error{h.Start(ctx, "web", 0, nil), h.Stop(ctx, "web", 0), h.Destroy(ctx, "web"), h.Restart(ctx, "web", 0, 0, nil)} {
+	for _, err := range []error{h.Start(ctx, "web", 0, nil), h.Stop(ctx, "web", 0), h.Destroy(ctx, "web", false), h.Restart(ctx, "web", 0, 0, nil)} {
 		if !errors.As(err, &unknown) {
 			t.Errorf("a jail that is not there: %v", err)
 		}
@@ -344,7 +345,7 @@ func TestForeign(t *testing.T) {
 		t.Errorf("stop: %v", err)
 	}
 	var running *RunningError
-	if err := h.Destroy(ctx, "web"); !errors.As(err, &running) {
+	if err := h.Destroy(ctx, "web", false); !errors.As(err, &running) {
 		t.Errorf("destroy: %v", err)
 	}
 	j, err := k.Lookup("web")
@@ -402,7 +403,7 @@ func TestDestroyRefusesMounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Now nothing says what is mounted, but it is.
-	if err := h.Destroy(ctx, "web"); !errors.Is(err, root.ErrMounted) || !whole(t, h) {
+	if err := h.Destroy(ctx, "web", false); !errors.Is(err, root.ErrMounted) || !whole(t, h) {
 		t.Errorf("got %v", err)
 	}
 	if err := h.Start(ctx, "web", 0, nil); !errors.Is(err, root.ErrMounted) {
@@ -412,8 +413,46 @@ func TestDestroyRefusesMounts(t *testing.T) {
 		t.Error(err)
 	}
 	clean(t, h)
-	if err := h.Destroy(ctx, "web"); err != nil || whole(t, h) {
+	if err := h.Destroy(ctx, "web", false); err != nil || whole(t, h) {
 		t.Error(err)
+	}
+}
+
+// A volume that can't be removed is removed by the next try.
+func TestDestroyVolumes(t *testing.T) {
+	h, _, _ := newHost(t)
+	var notes []string
+	h.Note = func(_, text string) { notes = append(notes, text) }
+	text := "base = 'b'\n[[mount]]\nvolume = 'shared'\nat = '/mnt'\n[[mount]]\nvolume = 'v'\nat = '/srv'\n"
+	if err := h.Create(ctx, "web", []byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Create(ctx, "mail", []byte("base = 'b'\n[[mount]]\nvolume = 'shared'\nat = '/mnt'\n")); err != nil {
+		t.Fatal(err)
+	}
+	volume := h.Layout.Volume("v")
+	if err := errors.Join(os.Remove(volume), os.WriteFile(volume, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Destroy(ctx, "web", true); err == nil || !h.Known("web") {
+		t.Errorf("with a file for a volume: %v", err)
+	}
+	condition(t, h, Interrupted)
+	if err := errors.Join(os.Remove(volume), os.Mkdir(volume, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Destroy(ctx, "web", true); err != nil || whole(t, h) {
+		t.Errorf("again: %v", err)
+	}
+	clean(t, h)
+	if _, err := os.Lstat(volume); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("its volume: %v", err)
+	}
+	if _, err := os.Lstat(h.Layout.Volume("shared")); err != nil {
+		t.Errorf("another's volume: %v", err)
+	}
+	if !slices.Contains(notes, "volume shared is kept: jail mail has it too") {
+		t.Errorf("notes: %q", notes)
 	}
 }
 
