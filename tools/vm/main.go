@@ -135,8 +135,8 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		o.steps = append(o.steps, plan.Step{Name: name, Argv: strings.Fields(command)})
 		return nil
 	})
-	f.DurationVar(&o.timeout, "timeout", 30*time.Minute, "for the whole run")
-	f.DurationVar(&o.silence, "silence", 5*time.Minute, "for the guest to say something")
+	f.DurationVar(&o.timeout, "timeout", 60*time.Minute, "for the whole run")
+	f.DurationVar(&o.silence, "silence", 10*time.Minute, "for the guest to say something")
 	f.DurationVar(&o.boot, "boot", 60*time.Second, "for the boot until init answers")
 	f.StringVar(&o.machine.accel, "accel", "auto", "kvm, tcg, or auto: kvm where it works")
 	f.IntVar(&o.machine.cpus, "cpus", 2, "of the guest")
