@@ -227,7 +227,7 @@ func running(t *testing.T, command string) (n int) {
 
 func TestServiceFails(t *testing.T) {
 	s := newSite(t)
-	s.define("mail", service("smtpd", "echo permission denied >&2; exit 1", "delay = '1ms'\nlimit = 3")+service("ok", "sleep 1000", ""))
+	s.define("mail", service("smtpd", "echo permission denied >&2; exit 1", "ready = 'fd:3'\ndelay = '1ms'\nlimit = 3")+service("ok", "sleep 1000", ""))
 	s.define("db", service("d", "sleep 1000", ""))
 	s.write(filepath.Join(s.Dir, "etc/jails/bad.toml"), "prot = 1\n")
 	out := s.fails(75, "jailmgr: 1 of 3 jails started (75)", "jailmgr", "start", "--all")
