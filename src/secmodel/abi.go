@@ -11,7 +11,7 @@ import (
 // every field with what the C compiler makes of it.
 
 const (
-	abiVersion = 1
+	abiVersion = 2
 
 	nameLen   = 64
 	rootLen   = 1024
@@ -19,6 +19,7 @@ const (
 	maxJails  = 65536
 	nLimits   = 12
 	nLevels   = 3
+	nEvents   = 64
 	unlimited = 1<<63 - 1 // on the wire; NetBSD's RLIM_INFINITY
 )
 
@@ -36,13 +37,24 @@ const (
 	setLevel     = 0x0001
 	setAllow     = 0x0002
 	setDeny      = 0x0004
-	setFlags     = 0x0008
+	setStrict    = 0x0008
 	setProcesses = 0x0010
 	setLimits    = 0x0020
 	setPorts     = 0x0040
+	setObserve   = 0x0080
 )
 
-const flagStrict = 0x0001
+const (
+	flagStrict  = 0x0001
+	flagObserve = 0x0002
+)
+
+const (
+	eventRefused  = 0
+	eventObserved = 1
+
+	ruleNone = 0xffffffff
+)
 
 const (
 	processInit   = 0x0001
@@ -55,7 +67,8 @@ const wordNone = 0xff
 // case of one, which the model tells apart itself.
 const RequestCase = 0x38
 
-// Scopes names the scopes in which denials are counted, by JAIL_SCOPE_*.
+// Scopes names the scopes in which denials, and what would be some, are
+// counted, by JAIL_SCOPE_*.
 var Scopes = [...]string{"generic", "system", "process", "network", "machdep", "device", "vnode", "port", "fork"}
 
 const nScopes = len(Scopes)
@@ -68,11 +81,12 @@ const (
 	sizeRequest  = 32 + sizeConfig + nameLen + rootLen
 	sizeReply    = 32 + nameLen
 	sizeSnapshot = 40
-	sizeRecord   = 24 + sizeConfig + 32 + 48 + 8*nScopes + nameLen + rootLen
+	sizeRecord   = 24 + sizeConfig + 32 + 48 + 2*8*nScopes + 16 + nameLen + rootLen
 	sizeProcess  = 56 + 32
 	sizeOwner    = 4 + sizePort
 	sizeRule     = 16 + 32 + 64
 	sizeWord     = 4 + 28 + 96
+	sizeEvent    = 96 + 32
 )
 
 var native = binary.NativeEndian
@@ -252,7 +266,9 @@ type recordData struct {
 	oldest                  int64
 	user, system, interrupt uint64
 	entries, forks, exits   uint64
-	denials                 [nScopes]uint64
+	denials, observed       [nScopes]uint64
+	lost                    uint64
+	since                   int64
 	name, root              string
 }
 
@@ -277,6 +293,11 @@ func (d *recordData) code(c *coder) {
 	for i := range d.denials {
 		c.u64(&d.denials[i])
 	}
+	for i := range d.observed {
+		c.u64(&d.observed[i])
+	}
+	c.u64(&d.lost)
+	c.i64(&d.since)
 	c.text(&d.name, nameLen)
 	c.text(&d.root, rootLen)
 }
@@ -342,6 +363,39 @@ func (d *wordData) code(c *coder) {
 	c.u32(&d.bit)
 	c.text(&d.name, 28)
 	c.text(&d.what, 96)
+}
+
+type eventData struct {
+	seq, number, repeats                            uint64
+	first, last                                     int64
+	detail                                          uint64
+	id                                              uint32
+	pid                                             int32
+	uid, scope, action, request                     uint32
+	rule, verdict, kind, target, protocol, reserved uint32
+	command                                         string
+}
+
+func (d *eventData) code(c *coder) {
+	c.u64(&d.seq)
+	c.u64(&d.number)
+	c.u64(&d.repeats)
+	c.i64(&d.first)
+	c.i64(&d.last)
+	c.u64(&d.detail)
+	c.u32(&d.id)
+	c.i32(&d.pid)
+	c.u32(&d.uid)
+	c.u32(&d.scope)
+	c.u32(&d.action)
+	c.u32(&d.request)
+	c.u32(&d.rule)
+	c.u32(&d.verdict)
+	c.u32(&d.kind)
+	c.u32(&d.target)
+	c.u32(&d.protocol)
+	c.u32(&d.reserved)
+	c.text(&d.command, 32)
 }
 
 // structure is any of the above.

@@ -30,6 +30,7 @@ var structures = map[string]struct {
 	"jail_port_owner": {"jo_", func() structure { return &ownerData{} }, sizeOwner},
 	"jail_rule":       {"ju_", func() structure { return &ruleData{} }, sizeRule},
 	"jail_word":       {"jw_", func() structure { return &wordData{} }, sizeWord},
+	"jail_event":      {"je_", func() structure { return &eventData{} }, sizeEvent},
 }
 
 // constants are our values of jail.h's constants. LOW, MEDIUM and so on are
@@ -50,8 +51,13 @@ var constants = map[string]int{
 	"JAIL_COMMAND_CREATE": commandCreate, "JAIL_COMMAND_SET": commandSet, "JAIL_COMMAND_ENTER": commandEnter,
 	"JAIL_COMMAND_KILL": commandKill, "JAIL_COMMAND_DESTROY": commandDestroy, "JAIL_ENTER_INIT": enterInit,
 
-	"JAIL_SET_LEVEL": setLevel, "JAIL_SET_ALLOW": setAllow, "JAIL_SET_DENY": setDeny, "JAIL_SET_FLAGS": setFlags,
-	"JAIL_SET_PROCESSES": setProcesses, "JAIL_SET_LIMITS": setLimits, "JAIL_SET_PORTS": setPorts, "JAIL_STRICT": flagStrict,
+	"JAIL_SET_LEVEL": setLevel, "JAIL_SET_ALLOW": setAllow, "JAIL_SET_DENY": setDeny, "JAIL_SET_STRICT": setStrict,
+	"JAIL_SET_PROCESSES": setProcesses, "JAIL_SET_LIMITS": setLimits, "JAIL_SET_PORTS": setPorts,
+	"JAIL_SET_OBSERVE": setObserve, "JAIL_STRICT": flagStrict, "JAIL_OBSERVE": flagObserve, "JAIL_NEVENTS": nEvents,
+
+	"JAIL_EVENT_REFUSED": eventRefused, "JAIL_EVENT_OBSERVED": eventObserved, "JAIL_RULE_NONE": ruleNone,
+	"JAIL_DETAIL_NONE": int(NoDetail), "JAIL_DETAIL_PROCESS": int(ProcessDetail), "JAIL_DETAIL_PORT": int(PortDetail),
+	"JAIL_DETAIL_DEVICE": int(DeviceDetail), "JAIL_DETAIL_SOCKET": int(SocketDetail), "JAIL_DETAIL_COUNT": int(CountDetail),
 
 	"JAIL_PROTOCOL_ANY": int(AnyProtocol), "JAIL_PROTOCOL_TCP": int(TCP), "JAIL_PROTOCOL_UDP": int(UDP),
 
@@ -284,10 +290,10 @@ func FuzzDecodeList(f *testing.F) {
 	f.Add(head, uint8(0))
 	f.Add(head[:sizeSnapshot+3], uint8(1))
 	f.Add([]byte{}, uint8(2))
-	sizes := []int{sizeRecord, sizeProcess, sizeOwner, sizeRule, sizeWord}
+	sizes := []int{sizeRecord, sizeProcess, sizeOwner, sizeRule, sizeWord, sizeEvent}
 	kinds := []func() structure{
 		func() structure { return &recordData{} }, func() structure { return &processData{} }, func() structure { return &ownerData{} },
-		func() structure { return &ruleData{} }, func() structure { return &wordData{} },
+		func() structure { return &ruleData{} }, func() structure { return &wordData{} }, func() structure { return &eventData{} },
 	}
 	f.Fuzz(func(t *testing.T, b []byte, kind uint8) {
 		k := int(kind) % len(sizes)

@@ -16,7 +16,8 @@ import (
 // kernel is the platform's boundary: sysctl(2) on NetBSD, hostkern on Linux.
 type kernel interface {
 	// sysctl reads and writes the node of that name below
-	// security.models.jail. It returns how many bytes the kernel wrote to
+	// security.models.jail; numbers may follow the name, each after a dot. It
+	// returns how many bytes the kernel wrote to
 	// old, or, with ENOMEM, and where old is nil, how many it has. old is
 	// filled even where a command is refused.
 	sysctl(node string, old, new []byte) (int, error)
@@ -61,7 +62,7 @@ func (c *Client) Create(name, root string, config Config) (ID, error) {
 		return 0, &Refused{Command: "create", Jail: name, Reason: ReasonRoot}
 	}
 	change := Change{Level: &config.Level, Allow: &config.Allow, Deny: &config.Deny, Strict: &config.Strict,
-		Processes: &config.Processes, Ports: &config.Ports, Limits: &config.Limits}
+		Observe: &config.Observe, Processes: &config.Processes, Ports: &config.Ports, Limits: &config.Limits}
 	q := requestData{command: commandCreate, name: name, root: root}
 	ports, err := c.fill(&q, change, "create", name)
 	if err != nil {
@@ -142,9 +143,15 @@ func (c *Client) fill(q *requestData, change Change, verb, jail string) (ports [
 		}
 	}
 	if change.Strict != nil {
-		set(setFlags)
+		set(setStrict)
 		if *change.Strict {
-			q.config.flags = flagStrict
+			q.config.flags |= flagStrict
+		}
+	}
+	if change.Observe != nil {
+		set(setObserve)
+		if *change.Observe {
+			q.config.flags |= flagObserve
 		}
 	}
 	if change.Processes != nil {
@@ -287,14 +294,19 @@ func (c *Client) jail(head *snapshotData, b []byte) (Jail, error) {
 	j := Jail{
 		ID: ID(r.id), Name: r.name, Root: r.root, State: State(r.state), Init: int(r.init),
 		Created: moment(r.created), NPorts: int(r.nports),
-		Config: Config{Level: Level(r.config.level), Strict: r.config.flags&flagStrict != 0, Processes: r.config.processes},
+		Config: Config{Level: Level(r.config.level), Strict: r.config.flags&flagStrict != 0,
+			Observe: r.config.flags&flagObserve != 0, Processes: r.config.processes},
 
 		Processes: int(r.processes), Threads: int(r.threads),
 		Resident: head.bytes(r.resident), Virtual: head.bytes(r.virtual), Oldest: moment(r.oldest),
 
 		User: head.duration(r.user), System: head.duration(r.system), Interrupt: head.duration(r.interrupt),
 		Entries: r.entries, Forks: r.forks, Exits: r.exits,
-		Denials: make(map[string]uint64, nScopes),
+		Denials: make(map[string]uint64, nScopes), Observed: make(map[string]uint64, nScopes),
+		Lost: r.lost, Since: moment(r.since),
+	}
+	for i, n := range r.observed {
+		j.Observed[Scopes[i]] = n
 	}
 	for i, n := range r.denials {
 		j.Denials[Scopes[i]] = n

@@ -36,12 +36,12 @@ func TestJails(t *testing.T) {
 	f.list("words", sizeWord, testWords...)
 	r := &recordData{
 		id: 3, state: uint32(Active), init: 77, nports: 2, created: 1000,
-		config:    configData{allow: 1 << 3, deny: 1 | 1<<40, level: 1, flags: flagStrict, processes: 64, limits: 1<<4 | 1<<8},
+		config:    configData{allow: 1 << 3, deny: 1 | 1<<40, level: 1, flags: flagStrict | flagObserve, processes: 64, limits: 1<<4 | 1<<8},
 		processes: 2, threads: 5, resident: 10, virtual: 20, oldest: 2000,
 		user: 150, system: 25, interrupt: 1, entries: 1, forks: 2, exits: 3, name: "web", root: "/r",
 	}
 	r.config.soft[8], r.config.hard[8] = 1024, unlimited
-	r.denials[7] = 9
+	r.denials[7], r.observed[1], r.lost, r.since = 9, 4, 6, 3000
 	f.list("jails", sizeRecord, &recordData{id: 2, name: "a"}, r)
 	s, err := f.client().Jails()
 	if err != nil {
@@ -49,16 +49,17 @@ func TestJails(t *testing.T) {
 	}
 	want := Jail{
 		ID: 3, Name: "web", Root: "/r", State: Active, Init: 77, Created: time.Unix(1000, 0), NPorts: 2,
-		Config: Config{Level: Medium, Allow: []string{"chroot"}, Deny: []string{"raw-socket", "bit-40"}, Strict: true, Processes: 64,
+		Config: Config{Level: Medium, Allow: []string{"chroot"}, Deny: []string{"raw-socket", "bit-40"}, Strict: true, Observe: true, Processes: 64,
 			Limits: []Limit{{Resource: 4}, {Resource: 8, Soft: 1024, Hard: math.MaxUint64}}},
 		Processes: 2, Threads: 5, Resident: 40960, Virtual: 81920, Oldest: time.Unix(2000, 0),
 		User: 1500 * time.Millisecond, System: 250 * time.Millisecond, Interrupt: 10 * time.Millisecond,
 		Entries: 1, Forks: 2, Exits: 3, Denials: map[string]uint64{},
+		Observed: map[string]uint64{}, Lost: 6, Since: time.Unix(3000, 0),
 	}
 	for _, scope := range Scopes {
-		want.Denials[scope] = 0
+		want.Denials[scope], want.Observed[scope] = 0, 0
 	}
-	want.Denials["port"] = 9
+	want.Denials["port"], want.Observed["system"] = 9, 4
 	if diff := cmp.Diff(want, s.Jails[1]); diff != "" {
 		t.Error(diff)
 	}
@@ -120,13 +121,13 @@ func TestRequests(t *testing.T) {
 	f.command(0, replyData{id: 12}, &got, &ports)
 	c := f.client()
 
-	id, err := c.Create("web", "/r", Config{Level: Medium, Allow: []string{"chroot"}, Deny: []string{"raw-socket"}, Strict: true, Processes: 9,
+	id, err := c.Create("web", "/r", Config{Level: Medium, Allow: []string{"chroot"}, Deny: []string{"raw-socket"}, Strict: true, Observe: true, Processes: 9,
 		Ports: []PortRange{{TCP, 80, 80}, {AnyProtocol, 1, 65535}}, Limits: []Limit{{8, 10, math.MaxUint64}}})
 	if err != nil || id != 12 {
 		t.Fatal(id, err)
 	}
-	want := requestData{abi: 1, command: commandCreate, nports: 2, name: "web", root: "/r",
-		config: configData{allow: 8, deny: 1, level: 1, flags: flagStrict, processes: 9, limits: 1 << 8}}
+	want := requestData{abi: abiVersion, command: commandCreate, nports: 2, name: "web", root: "/r",
+		config: configData{allow: 8, deny: 1, level: 1, flags: flagStrict | flagObserve, processes: 9, limits: 1 << 8}}
 	want.config.soft[8], want.config.hard[8] = 10, unlimited
 	f.mu.Lock() // as the fake does when it writes
 	if got != want {
@@ -137,7 +138,7 @@ func TestRequests(t *testing.T) {
 	}
 	f.mu.Unlock()
 
-	level, none, most := Low, []string{}, uint32(0)
+	level, none, most, yes, no := Low, []string{}, uint32(0), true, false
 	for _, step := range []struct {
 		name string
 		do   func() error
@@ -145,6 +146,12 @@ func TestRequests(t *testing.T) {
 	}{
 		{"set", func() error { return c.Set(5, Change{Level: &level, Allow: &none, Processes: &most}) },
 			requestData{command: commandSet, id: 5, mask: setLevel | setAllow | setProcesses}},
+		{"set strict", func() error { return c.Set(5, Change{Strict: &yes}) },
+			requestData{command: commandSet, id: 5, mask: setStrict, config: configData{flags: flagStrict}}},
+		{"set no observe", func() error { return c.Set(5, Change{Observe: &no, Strict: &yes}) },
+			requestData{command: commandSet, id: 5, mask: setStrict | setObserve, config: configData{flags: flagStrict}}},
+		{"set observe", func() error { return c.Set(5, Change{Observe: &yes}) },
+			requestData{command: commandSet, id: 5, mask: setObserve, config: configData{flags: flagObserve}}},
 		{"set ports", func() error { return c.Set(5, Change{Ports: &[]PortRange{}}) },
 			requestData{command: commandSet, id: 5, mask: setPorts}},
 		{"kill", func() error { return c.Kill(5, 15) }, requestData{command: commandKill, id: 5, signal: 15}},
@@ -154,10 +161,44 @@ func TestRequests(t *testing.T) {
 			t.Errorf("%s: %v", step.name, err)
 		}
 		f.mu.Lock()
-		if step.want.abi = 1; got != step.want {
+		if step.want.abi = abiVersion; got != step.want {
 			t.Errorf("%s: %+v, want %+v", step.name, got, step.want)
 		}
 		f.mu.Unlock()
+	}
+}
+
+// Events come by Seq, with the rule that they are of, or none.
+func TestEvents(t *testing.T) {
+	f := newFake(t)
+	f.list("words", sizeWord, testWords...)
+	f.list("policy", sizeRule, &ruleData{name: "first", word: wordNone}, &ruleData{scope: 3, name: "raw", word: 0})
+	f.list("events.7.1.2", sizeEvent,
+		&eventData{seq: 9, number: 5, repeats: 3, first: 1e9, last: 2e9, detail: 80, id: 7, pid: 6, uid: 5, scope: 7, rule: 1,
+			verdict: eventObserved, kind: uint32(PortDetail), target: 4, protocol: 6, command: "httpd"},
+		&eventData{seq: 3, number: 4, repeats: 1, id: 7, scope: 99, action: 8, request: 1, rule: ruleNone})
+	f.list("seen.7", sizeEvent)
+	c := f.client()
+	got, err := c.Events(7, 1<<32|2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := c.Policy()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]Event{
+		{Seq: 3, Number: 4, Repeats: 1, First: time.Unix(0, 0), Last: time.Unix(0, 0), Jail: 7, Scope: "99", Action: 8, Request: 1},
+		{Seq: 9, Number: 5, Repeats: 3, First: time.Unix(1, 0), Last: time.Unix(2, 0), Jail: 7, PID: 6, UID: 5, Command: "httpd",
+			Scope: "port", Rule: &rules[1], Observed: true, Kind: PortDetail, Value: 80, Target: 4, Protocol: 6},
+	}, got); diff != "" {
+		t.Error(diff)
+	}
+	if got[0].Name() != "action 8 request 1" || got[1].Name() != "raw" {
+		t.Errorf("%q, %q", got[0].Name(), got[1].Name())
+	}
+	if got, err := c.Seen(7); err != nil || len(got) != 0 {
+		t.Errorf("%v, %v", got, err)
 	}
 }
 
@@ -230,10 +271,10 @@ func TestRefused(t *testing.T) {
 func TestOtherVersion(t *testing.T) {
 	f := newFake(t)
 	f.node("command", func([]byte, int) ([]byte, unix.Errno) { return nil, unix.EINVAL })
-	f.node("version", func([]byte, int) ([]byte, unix.Errno) { return native.AppendUint32(nil, 2), 0 })
+	f.node("version", func([]byte, int) ([]byte, unix.Errno) { return native.AppendUint32(nil, abiVersion+1), 0 })
 	f.node("jails", func([]byte, int) ([]byte, unix.Errno) {
 		b := make([]byte, sizeSnapshot)
-		encode(b, &snapshotData{abi: 2})
+		encode(b, &snapshotData{abi: abiVersion + 1})
 		return b, 0
 	})
 	c := f.client()
@@ -423,7 +464,7 @@ func TestEnter(t *testing.T) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if want := (requestData{abi: 1, command: commandEnter, flags: enterInit, id: 3}); got != want {
+	if want := (requestData{abi: abiVersion, command: commandEnter, flags: enterInit, id: 3}); got != want {
 		t.Errorf("%+v", got)
 	}
 	if f.listened < 0 {

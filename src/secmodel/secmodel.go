@@ -45,6 +45,7 @@ type Config struct {
 	Level       Level
 	Allow, Deny []string // words; Client.Words lists them
 	Strict      bool     // the jail may bind its own ports only
+	Observe     bool     // what is denied above the floor is recorded, and passes
 	Processes   uint32   // at most; 0 for no cap
 	Ports       []PortRange
 	Limits      []Limit // what each process starts with
@@ -55,6 +56,7 @@ type Change struct {
 	Level       *Level
 	Allow, Deny *[]string
 	Strict      *bool
+	Observe     *bool
 	Processes   *uint32
 	Ports       *[]PortRange
 	Limits      *[]Limit
@@ -90,6 +92,9 @@ type Jail struct {
 	User, System, Interrupt time.Duration
 	Entries, Forks, Exits   uint64
 	Denials                 map[string]uint64 // by scope's name
+	Observed                map[string]uint64 // the same, of what passed for the jail is observed
+	Lost                    uint64            // events that Events can't return any more, as often as they were
+	Since                   time.Time         // when what Seen returns began
 }
 
 // Hidden says whether the kernel keeps Config and Root from the caller: every

@@ -2,6 +2,8 @@ package secmodel
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"syscall"
 	"unsafe"
 
@@ -44,11 +46,22 @@ func open() (kernel, error) {
 func (t *sysctlTree) Close() error { return nil }
 
 func (t *sysctlTree) sysctl(name string, old, new []byte) (int, error) {
+	name, below, more := strings.Cut(name, ".")
 	n := find(t.nodes, name)
 	if n == nil {
 		return 0, fmt.Errorf("the kernel model has no node %q; install kernel and program from one release", name)
 	}
-	length, err := sysctl(append(t.mib[:len(t.mib):len(t.mib)], n.Num), old, new)
+	mib := append(t.mib[:len(t.mib):len(t.mib)], n.Num)
+	for more {
+		var number string
+		number, below, more = strings.Cut(below, ".")
+		v, err := strconv.ParseUint(number, 10, 32)
+		if err != nil {
+			return 0, fmt.Errorf("below the node %q: %w", name, err)
+		}
+		mib = append(mib, int32(uint32(v)))
+	}
+	length, err := sysctl(mib, old, new)
 	// An answer begins with its version; without one the node is gone.
 	if err == unix.ENOENT && (len(old) < 4 || native.Uint32(old) == 0) {
 		err = fmt.Errorf("%w: it was unloaded", ErrNoModel)

@@ -36,6 +36,14 @@
  *	ports		struct jail_snapshot, then struct jail_port_owner each
  *	policy		struct jail_snapshot, then struct jail_rule each
  *	words		struct jail_snapshot, then struct jail_word each
+ *	events		struct jail_snapshot, then struct jail_event each;
+ *			below it, if given: a jail's id or 0 for all, and then
+ *			the high and the low half of the je_seq to begin after
+ *	seen		struct jail_snapshot, then struct jail_event each: the
+ *			latest of each rule that is above the floor, with how
+ *			often since jr_since; below it, if given: a jail's id
+ *	log		int, seconds between two lines of a jail and a scope in
+ *			the kernel's log, 0 for no lines
  *
  * Only root on the host may command.  A process in a jail reads its own
  * jail's record and nothing of others; host users read names, gauges and
@@ -51,13 +59,14 @@
 
 #include <sys/types.h>
 
-#define	JAIL_ABI_VERSION	1
+#define	JAIL_ABI_VERSION	2
 
 #define	JAIL_NAMELEN		64	/* with the NUL */
 #define	JAIL_ROOTLEN		1024	/* with the NUL */
 #define	JAIL_MAXPORTS		1024	/* port ranges of one jail */
 #define	JAIL_MAXJAILS		65536	/* that exist at one time */
 #define	JAIL_NLIMITS		12	/* RLIMIT_CPU up to RLIMIT_NTHR */
+#define	JAIL_NEVENTS		64	/* of one jail that are kept */
 
 /* A jail's id is never used again while the system runs; 0 is the host. */
 #define	JAIL_HOST		0
@@ -87,20 +96,23 @@
 #define	JAIL_SET_LEVEL		0x0001
 #define	JAIL_SET_ALLOW		0x0002
 #define	JAIL_SET_DENY		0x0004
-#define	JAIL_SET_FLAGS		0x0008
+#define	JAIL_SET_STRICT		0x0008	/* that flag alone */
 #define	JAIL_SET_PROCESSES	0x0010
 #define	JAIL_SET_LIMITS		0x0020
 #define	JAIL_SET_PORTS		0x0040	/* the whole list */
+#define	JAIL_SET_OBSERVE	0x0080	/* that flag alone */
 
 /* Flags of a jail's config. */
 #define	JAIL_STRICT		0x0001	/* may bind reserved ports only */
+#define	JAIL_OBSERVE		0x0002	/* what is denied above the floor is
+					   recorded, and let pass */
 
 /* Protocols of a port: as in IP, and 0 for any. */
 #define	JAIL_PROTOCOL_ANY	0
 #define	JAIL_PROTOCOL_TCP	6
 #define	JAIL_PROTOCOL_UDP	17
 
-/* Where a denial is counted. */
+/* Where a denial, or one that only would be, is counted. */
 #define	JAIL_SCOPE_GENERIC	0
 #define	JAIL_SCOPE_SYSTEM	1
 #define	JAIL_SCOPE_PROCESS	2
@@ -125,7 +137,7 @@ struct jail_config {
 	uint64_t	jc_allow;	/* words, 1 << jw_bit */
 	uint64_t	jc_deny;
 	uint32_t	jc_level;
-	uint32_t	jc_flags;	/* JAIL_STRICT */
+	uint32_t	jc_flags;	/* JAIL_STRICT, JAIL_OBSERVE */
 	uint32_t	jc_processes;	/* at most; 0 for no cap */
 	uint32_t	jc_limits;	/* which of the limits, 1 << RLIMIT_* */
 	uint64_t	jc_soft[JAIL_NLIMITS];	/* set at entry */
@@ -228,6 +240,9 @@ struct jail_record {
 	uint64_t	jr_forks;
 	uint64_t	jr_exits;
 	uint64_t	jr_denials[JAIL_NSCOPES];
+	uint64_t	jr_observed[JAIL_NSCOPES];	/* let pass */
+	uint64_t	jr_lost;	/* of the events, so often as they were */
+	int64_t		jr_since;	/* seconds since 1970; see "seen" */
 
 	char		jr_name[JAIL_NAMELEN];
 	char		jr_root[JAIL_ROOTLEN];
@@ -285,6 +300,50 @@ struct jail_word {
 	uint32_t	jw_bit;		/* of jc_allow and jc_deny */
 	char		jw_name[28];
 	char		jw_what[96];
+};
+
+/* What became of an operation that the policy denies. */
+#define	JAIL_EVENT_REFUSED	0
+#define	JAIL_EVENT_OBSERVED	1	/* it was let pass */
+
+/* What je_detail is. */
+#define	JAIL_DETAIL_NONE	0
+#define	JAIL_DETAIL_PROCESS	1	/* a process id; je_target is its jail */
+#define	JAIL_DETAIL_PORT	2	/* of je_protocol; je_target owns it */
+#define	JAIL_DETAIL_DEVICE	3	/* a device's number */
+#define	JAIL_DETAIL_SOCKET	4	/* a family; je_protocol is within it */
+#define	JAIL_DETAIL_COUNT	5	/* processes that there would be */
+
+#define	JAIL_RULE_NONE		0xffffffff	/* denied as not known */
+
+/*
+ * An event: what was denied, or would have been.  One after the other that
+ * differ in nothing but the time are one event, which has the latest one's
+ * je_seq and je_number.  A process in a jail reads je_number in je_seq, and
+ * no other jail's id in je_target.
+ */
+struct jail_event {
+	uint64_t	je_seq;		/* grows with each of any jail */
+	uint64_t	je_number;	/* 1, 2 and so on within the jail; there
+					   are none between the end of one event
+					   and the begin of the next */
+	uint64_t	je_repeats;	/* how often, at least 1 */
+	int64_t		je_first;	/* nanoseconds since 1970 */
+	int64_t		je_last;
+	uint64_t	je_detail;
+	uint32_t	je_id;		/* of the jail */
+	int32_t		je_pid;
+	uint32_t	je_uid;		/* effective */
+	uint32_t	je_scope;	/* JAIL_SCOPE_*, where it is counted */
+	uint32_t	je_action;	/* as in struct jail_rule */
+	uint32_t	je_request;
+	uint32_t	je_rule;	/* its place in policy, from 0 */
+	uint32_t	je_verdict;	/* JAIL_EVENT_* */
+	uint32_t	je_kind;	/* JAIL_DETAIL_* */
+	uint32_t	je_target;	/* a jail, or JAIL_HOST */
+	uint32_t	je_protocol;
+	uint32_t	je_reserved;
+	char		je_command[32];
 };
 
 #endif /* !_SYS_JAIL_H_ */

@@ -283,7 +283,7 @@ func (h *host) identify(l *listener, tid int) (*process, status, error) {
 			}
 		}
 	}
-	h.refresh(p, st.IDs)
+	h.refresh(p, &st)
 	return p, st, nil
 }
 

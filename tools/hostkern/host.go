@@ -386,21 +386,22 @@ func (h *host) sync(gauges bool) {
 		} else if gauges {
 			h.measure(p)
 			if s, err := readStatus(p.pid); err == nil {
-				h.refresh(p, s.IDs)
+				h.refresh(p, &s)
 			}
 		}
 	}
 	h.reapAll()
 }
 
-// refresh tells the ids that a process has now.
-func (h *host) refresh(p *process, ids kern.IDs) {
+// refresh tells the ids that a process has now, and its program's name.
+func (h *host) refresh(p *process, s *status) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	if !p.gone {
-		p.k.SetIDs(ids)
+		p.k.SetIDs(s.IDs)
+		p.k.SetCommand(s.Command)
 	}
 }
 

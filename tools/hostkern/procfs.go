@@ -25,6 +25,7 @@ type status struct {
 	Groups             []int
 	Seccomp            int
 	Umask              int
+	Command            string
 }
 
 func parseStatus(b []byte) (status, error) {
@@ -36,6 +37,8 @@ func parseStatus(b []byte) (status, error) {
 			*to, err = strconv.Atoi(string(bytes.TrimSpace(value)))
 		}
 		switch string(key) {
+		case "Name":
+			s.Command = string(bytes.TrimSpace(value))
 		case "Umask":
 			var n uint64
 			n, err = strconv.ParseUint(string(bytes.TrimSpace(value)), 8, 16)
@@ -252,7 +255,6 @@ func (s *stat) gauges(boot int64) kern.Gauges {
 		System:   s.System,
 		Start:    boot + int64(s.Start)*(1000000/userHZ),
 		Nice:     s.Nice,
-		Command:  s.Command,
 	}
 }
 

@@ -183,19 +183,19 @@ func (c *client) do(q *request) reply {
 	return reply{err: unix.EOPNOTSUPP, fd: -1}
 }
 
-// refreshCaller tells the caller's ids of this moment.
+// refreshCaller tells the caller's ids and name of this moment.
 func (c *client) refreshCaller() error {
 	st, err := readStatus(c.p.pid)
 	if err != nil {
 		return unix.ESRCH
 	}
-	c.h.refresh(c.p, st.IDs)
+	c.h.refresh(c.p, &st)
 	return nil
 }
 
 func (c *client) sysctl(q *request) reply {
 	name := strings.TrimPrefix(q.name, root)
-	if strings.ContainsAny(name, ".\x00") {
+	if node, below, _ := strings.Cut(name, "."); strings.Contains(node, "\x00") || strings.Trim(below, "0123456789.") != "" {
 		return reply{err: unix.ENOENT, fd: -1}
 	}
 	if err := c.refreshCaller(); err != nil {

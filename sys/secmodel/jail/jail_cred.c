@@ -211,6 +211,23 @@ cred_lookup(kauth_cred_t cred)
 	return n;
 }
 
+/*
+ * The id of a process's jail, of this moment.  p_lock need not be held: it
+ * is jail_leaf, which is taken, that keeps the jail there.
+ */
+uint32_t
+jail_id_of_proc(struct proc *p)
+{
+	struct cred_node *n;
+	uint32_t id;
+
+	mutex_spin_enter(&jail_leaf);
+	n = cred_lookup(atomic_load_relaxed(&p->p_cred));
+	id = n != NULL ? n->cn_jail->j_id : JAIL_HOST;
+	mutex_spin_exit(&jail_leaf);
+	return id;
+}
+
 /* Begin and end a change of a bucket's chain.  Need jail_leaf. */
 static void
 cred_change(struct cred_bucket *b)

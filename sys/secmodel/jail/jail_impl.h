@@ -89,6 +89,7 @@ enum jail_request_case {
 
 #define	JAIL_MAXRULES		255	/* of the policy table */
 #define	JAIL_NTICKETS		16	/* forks under way in a capped jail */
+#define	JAIL_MAXSEEN		64	/* rules above the floor */
 
 /* A fork that has passed the cap and is not counted yet. */
 struct jail_ticket {
@@ -145,7 +146,22 @@ struct jail {
 	uint64_t	j_forks;		/* s */
 	uint64_t	j_exits;		/* s */
 	uint64_t	j_denials[JAIL_NSCOPES];	/* s */
+	uint64_t	j_observed[JAIL_NSCOPES];	/* s */
+
+	/* jail_event.c */
+	uint64_t	j_number;		/* s: events that there were */
+	uint64_t	j_lost;			/* s: of them, not in the ring */
+	u_int		j_newest;		/* s: in the ring */
+	struct jail_event j_events[JAIL_NEVENTS];	/* s: je_repeats 0: none */
+	struct jail_event j_seen[JAIL_MAXSEEN];	/* s: the same */
+	time_t		j_since;		/* s: of j_seen */
+	time_t		j_logged[JAIL_NSCOPES];	/* s: seconds of uptime */
+	uint64_t	j_unlogged[JAIL_NSCOPES];	/* s: since then */
 };
+
+/* Whether what is denied above the floor passes.  Needs no lock. */
+#define	jail_observing(j)						\
+	((atomic_load_relaxed(&(j)->j_flags) & JAIL_OBSERVE) != 0)
 
 TAILQ_HEAD(jail_list, jail);
 
@@ -175,6 +191,7 @@ void	jail_cred_init(void);
 void	jail_cred_fini(void);
 struct jail *jail_of(kauth_cred_t);
 struct jail *jail_of_proc(struct proc *);
+uint32_t jail_id_of_proc(struct proc *);
 void	jail_cred_reserve(u_int);
 void	jail_cred_attach(kauth_cred_t, struct jail *);
 int	jail_cred_cb(kauth_cred_t, kauth_action_t, void *, void *, void *,
@@ -188,6 +205,8 @@ extern const u_int	jail_nwords;
 
 void	jail_policy_init(void);
 int	jail_rule_index(u_int, u_int, u_int);
+int	jail_vnode_index(u_int);
+uint8_t	jail_rule_lifted(int);
 int	jail_policy_check(const struct jail_config *, struct jail_reply *);
 void	jail_policy_apply(struct jail *);
 
@@ -195,7 +214,20 @@ void	jail_policy_apply(struct jail *);
 int	jail_listener_start(void);
 void	jail_listener_stop(void);
 bool	jail_device_listed(dev_t);
-int	jail_deny(struct jail *, u_int);
+
+/* jail_event.c */
+extern int	jail_log_interval;	/* l: seconds, 0 for no lines */
+
+int	jail_event_init(void);
+void	jail_event_fini(void);
+void	jail_event_begin(struct jail *);
+void	jail_event_make(struct jail_event *, u_int, int, u_int, u_int);
+int	jail_deny(struct jail *, kauth_cred_t, struct jail_event *, bool);
+int	jail_deny_dying(struct jail *, u_int);
+int	jail_deny_cap(struct jail *, kauth_cred_t, u_int);
+u_int	jail_event_copy(struct jail *, uint64_t, bool, struct jail_event *,
+	    u_int);
+u_int	jail_event_seen(struct jail *, bool, struct jail_event *, u_int);
 
 /* jail_port.c */
 void	jail_port_init(void);
@@ -204,8 +236,8 @@ int	jail_port_check(struct jail *, const struct jail_port *, uint32_t,
 	    struct jail_reply *);
 int	jail_port_replace(struct jail *, const struct jail_port *, uint32_t,
 	    struct jail_reply *);
-int	jail_port_bind(struct jail *, enum kauth_network_req, struct socket *,
-	    const void *);
+int	jail_port_bind(struct jail *, kauth_cred_t, enum kauth_network_req,
+	    struct socket *, const void *);
 void	jail_port_socket_opened(void);
 
 /* jail_pcb.c */
@@ -237,6 +269,10 @@ int	jail_snapshot_processes(struct lwp *, void **, size_t *, size_t *);
 int	jail_snapshot_ports(struct lwp *, void **, size_t *, size_t *);
 int	jail_snapshot_policy(struct lwp *, void **, size_t *, size_t *);
 int	jail_snapshot_words(struct lwp *, void **, size_t *, size_t *);
+int	jail_snapshot_events(struct lwp *, uint32_t, uint64_t, void **,
+	    size_t *, size_t *);
+int	jail_snapshot_seen(struct lwp *, uint32_t, void **, size_t *,
+	    size_t *);
 
 /* jail_sysctl.c */
 int	jail_sysctl_start(void);

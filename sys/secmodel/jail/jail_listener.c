@@ -30,7 +30,7 @@
  * to nothing.
  *
  * Listeners are asked with all kinds of locks held, spin locks too, so they
- * take none but jail_leaf, to count.
+ * take none but jail_leaf, to record what they deny.
  */
 
 #include <sys/cdefs.h>
@@ -92,19 +92,6 @@ jail_device_listed(dev_t dev)
 	return false;
 }
 
-/* Deny, and count it.  Takes jail_leaf. */
-int
-jail_deny(struct jail *j, u_int scope)
-{
-
-	KASSERT(scope < JAIL_NSCOPES);
-
-	mutex_spin_enter(&jail_leaf);
-	j->j_denials[scope]++;
-	mutex_spin_exit(&jail_leaf);
-	return KAUTH_RESULT_DENY;
-}
-
 /* Whether a jail is on its way out: then all is denied to it. */
 static bool
 jail_dying(const struct jail *j)
@@ -113,12 +100,10 @@ jail_dying(const struct jail *j)
 	return atomic_load_relaxed(&j->j_state) != JAIL_STATE_ACTIVE;
 }
 
-/* What a jail's table says of an action; what it doesn't know, it denies. */
+/* What a jail's table says by a rule; what it doesn't know (-1), it denies. */
 static uint8_t
-verdict_of(const struct jail *j, u_int scope, kauth_action_t action,
-    u_int request)
+verdict_of(const struct jail *j, int i)
 {
-	const int i = jail_rule_index(scope, (u_int)action, request);
 
 	if (i == -1)
 		return JAIL_VERDICT_DENY;
@@ -130,13 +115,19 @@ static int
 decide(kauth_cred_t cred, u_int scope, kauth_action_t action, u_int request)
 {
 	struct jail *j = jail_of(cred);
+	struct jail_event je;
+	int i;
 
 	if (j == NULL)
 		return KAUTH_RESULT_DEFER;
-	if (jail_dying(j) ||
-	    verdict_of(j, scope, action, request) != JAIL_VERDICT_DEFER)
-		return jail_deny(j, scope);
-	return KAUTH_RESULT_DEFER;
+	if (jail_dying(j))
+		return jail_deny_dying(j, scope);
+	i = jail_rule_index(scope, (u_int)action, request);
+	if (verdict_of(j, i) == JAIL_VERDICT_DEFER)
+		return KAUTH_RESULT_DEFER;
+	jail_event_make(&je, scope, i, (u_int)action, request);
+	return jail_deny(j, cred, &je,
+	    jail_rule_lifted(i) == JAIL_VERDICT_DEFER);
 }
 
 static int
@@ -238,7 +229,7 @@ process_host(kauth_cred_t cred, kauth_action_t action, struct proc *p,
 }
 
 /*
- * Whether a denial is nothing to report.  What is only not shown would make
+ * Whether a denial is nothing to record.  What is only not shown would make
  * ps(1) look hostile; and execve(2) asks whether a limit may be exceeded
  * though it is not, of each process that has changed ids.
  */
@@ -251,6 +242,29 @@ process_uncounted(kauth_action_t action, u_int request)
 	    request == KAUTH_REQ_PROCESS_RLIMIT_BYPASS);
 }
 
+/* Whether a verdict lets a process of a jail do something to p. */
+static bool
+process_passes(const struct jail *j, uint8_t verdict, kauth_action_t action,
+    u_int request, struct proc *p)
+{
+
+	switch (verdict) {
+	case JAIL_VERDICT_DEFER:
+		return true;
+	case JAIL_VERDICT_OWN:
+		if (p == curproc)
+			return true;
+		if (jail_of_proc(p) == j)
+			return p != atomic_load_relaxed(&j->j_init) ||
+			    !init_guarded(action, request);
+		/* Opening /proc itself is asked about process 0. */
+		return action == KAUTH_PROCESS_PROCFS &&
+		    request == KAUTH_REQ_PROCESS_PROCFS_READ && p == &proc0;
+	default:
+		return false;
+	}
+}
+
 /*
  * p may be another process, unlocked, or locked in any way, and is looked at
  * without its lock.
@@ -261,43 +275,34 @@ process_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
 {
 	struct jail *j = jail_of(cred);
 	struct proc *p = arg0;
+	struct jail_event je;
 	u_int request;
-	bool deny;
+	bool lifted;
+	int i;
 
 	if (j == NULL)
 		return process_host(cred, action, p, arg1, arg2, arg3);
 	if (jail_dying(j))
-		return jail_deny(j, JAIL_SCOPE_PROCESS);
+		return jail_deny_dying(j, JAIL_SCOPE_PROCESS);
 
 	request = process_request(action, p, arg1, arg2, arg3);
-	switch (verdict_of(j, JAIL_SCOPE_PROCESS, action, request)) {
-	case JAIL_VERDICT_DEFER:
-		deny = false;
-		break;
-	case JAIL_VERDICT_OWN:
-		if (p == curproc)
-			deny = false;
-		else if (jail_of_proc(p) == j)
-			deny = p == atomic_load_relaxed(&j->j_init) &&
-			    init_guarded(action, request);
-		else
-			/* Opening /proc itself is asked about process 0. */
-			deny = action != KAUTH_PROCESS_PROCFS ||
-			    request != KAUTH_REQ_PROCESS_PROCFS_READ ||
-			    p != &proc0;
-		break;
-	default:
-		deny = true;
-		break;
+	i = jail_rule_index(JAIL_SCOPE_PROCESS, (u_int)action, request);
+	if (process_passes(j, verdict_of(j, i), action, request, p)) {
+		if (action == KAUTH_PROCESS_FORK && !jail_proc_may_fork(j))
+			return jail_deny_cap(j, cred, 1);
+		return KAUTH_RESULT_DEFER;
 	}
-	if (deny) {
-		if (process_uncounted(action, request))
-			return KAUTH_RESULT_DENY;
-		return jail_deny(j, JAIL_SCOPE_PROCESS);
+	lifted = process_passes(j, jail_rule_lifted(i), action, request, p);
+	if (process_uncounted(action, request))
+		return lifted && jail_observing(j) ? KAUTH_RESULT_DEFER :
+		    KAUTH_RESULT_DENY;
+	jail_event_make(&je, JAIL_SCOPE_PROCESS, i, (u_int)action, request);
+	if (p != NULL) {
+		je.je_kind = JAIL_DETAIL_PROCESS;
+		je.je_detail = (uint64_t)p->p_pid;
+		je.je_target = jail_id_of_proc(p);
 	}
-	if (action == KAUTH_PROCESS_FORK && !jail_proc_may_fork(j))
-		return jail_deny(j, JAIL_SCOPE_FORK);
-	return KAUTH_RESULT_DEFER;
+	return jail_deny(j, cred, &je, lifted);
 }
 
 /* Which case it is to open a socket. */
@@ -354,19 +359,23 @@ static int
 network_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
     void *arg0, void *arg1, void *arg2, void *arg3)
 {
-	const u_int request = (u_int)(uintptr_t)arg0;
+	u_int request = (u_int)(uintptr_t)arg0;
 	struct jail *j = jail_of(cred);
-	bool cansee;
+	struct jail_event je;
+	bool cansee, open, lifted;
+	uint8_t most;
+	int i;
 
-	if (action == KAUTH_NETWORK_SOCKET &&
-	    request == KAUTH_REQ_NETWORK_SOCKET_OPEN)
+	open = action == KAUTH_NETWORK_SOCKET &&
+	    request == KAUTH_REQ_NETWORK_SOCKET_OPEN;
+	if (open)
 		jail_port_socket_opened();
 	if (j != NULL && jail_dying(j))
-		return jail_deny(j, JAIL_SCOPE_NETWORK);
+		return jail_deny_dying(j, JAIL_SCOPE_NETWORK);
 	if (action == KAUTH_NETWORK_BIND &&
 	    (request == KAUTH_REQ_NETWORK_BIND_PORT ||
 	    request == KAUTH_REQ_NETWORK_BIND_PRIVPORT))
-		return jail_port_bind(j, request, arg1, arg2);
+		return jail_port_bind(j, cred, request, arg1, arg2);
 
 	cansee = action == KAUTH_NETWORK_SOCKET &&
 	    request == KAUTH_REQ_NETWORK_SOCKET_CANSEE;
@@ -376,8 +385,9 @@ network_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
 			return KAUTH_RESULT_DEFER;
 		return KAUTH_RESULT_DENY;
 	}
-	switch (verdict_of(j, JAIL_SCOPE_NETWORK, action,
-	    network_request(action, request, arg1, arg2))) {
+	request = network_request(action, request, arg1, arg2);
+	i = jail_rule_index(JAIL_SCOPE_NETWORK, (u_int)action, request);
+	switch (verdict_of(j, i)) {
 	case JAIL_VERDICT_DEFER:
 		return KAUTH_RESULT_DEFER;
 	case JAIL_VERDICT_OWN:	/* socket.cansee, socket.drop */
@@ -389,7 +399,16 @@ network_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
 	}
 	if (cansee)
 		return KAUTH_RESULT_DENY;
-	return jail_deny(j, JAIL_SCOPE_NETWORK);
+	most = jail_rule_lifted(i);
+	lifted = most == JAIL_VERDICT_DEFER ||
+	    (most == JAIL_VERDICT_OWN && socket_is_of(arg1, j));
+	jail_event_make(&je, JAIL_SCOPE_NETWORK, i, (u_int)action, request);
+	if (open) {
+		je.je_kind = JAIL_DETAIL_SOCKET;
+		je.je_detail = (uintptr_t)arg1;
+		je.je_protocol = (uint32_t)(uintptr_t)arg3;
+	}
+	return jail_deny(j, cred, &je, lifted);
 }
 
 static int
@@ -398,12 +417,14 @@ device_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
 {
 	struct jail *j = jail_of(cred);
 	const struct vnode *vp;
+	struct jail_event je;
 	u_int request = 0;
+	int i;
 
 	if (j == NULL)
 		return KAUTH_RESULT_DEFER;
 	if (jail_dying(j))
-		return jail_deny(j, JAIL_SCOPE_DEVICE);
+		return jail_deny_dying(j, JAIL_SCOPE_DEVICE);
 
 	switch (action) {
 	case KAUTH_DEVICE_BLUETOOTH_BCSP:
@@ -414,7 +435,8 @@ device_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
 	default:
 		break;
 	}
-	switch (verdict_of(j, JAIL_SCOPE_DEVICE, action, request)) {
+	i = jail_rule_index(JAIL_SCOPE_DEVICE, (u_int)action, request);
+	switch (verdict_of(j, i)) {
 	case JAIL_VERDICT_DEFER:
 		return KAUTH_RESULT_DEFER;
 	case JAIL_VERDICT_LISTED:	/* rawio.spec */
@@ -425,7 +447,32 @@ device_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
 	default:
 		break;
 	}
-	return jail_deny(j, JAIL_SCOPE_DEVICE);
+	jail_event_make(&je, JAIL_SCOPE_DEVICE, i, (u_int)action, request);
+	if (action == KAUTH_DEVICE_RAWIO_SPEC) {
+		je.je_kind = JAIL_DETAIL_DEVICE;
+		je.je_detail = ((const struct vnode *)arg1)->v_rdev;
+	}
+	return jail_deny(j, cred, &je,
+	    jail_rule_lifted(i) == JAIL_VERDICT_DEFER);
+}
+
+/* Deny some actions of the vnode scope, which are bits. */
+static int
+vnode_deny(struct jail *j, kauth_cred_t cred, uint64_t deny)
+{
+	struct jail_event je;
+	bool lifted = true;
+	u_int bit = 0;
+	int i = -1;
+
+	/* The event is of one of them, of the floor if one is. */
+	for (; deny != 0 && lifted; deny &= deny - 1) {
+		bit = (u_int)__builtin_ctzll(deny);
+		i = jail_vnode_index(bit);
+		lifted = jail_rule_lifted(i) == JAIL_VERDICT_DEFER;
+	}
+	jail_event_make(&je, JAIL_SCOPE_VNODE, i, bit, 0);
+	return jail_deny(j, cred, &je, lifted);
 }
 
 /* Asked for each name of each path: there is no more to it than needed. */
@@ -437,8 +484,10 @@ vnode_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
 
 	if (__predict_true(j == NULL))
 		return KAUTH_RESULT_DEFER;
-	if (jail_dying(j) || (action & j->j_vnode_deny) != 0)
-		return jail_deny(j, JAIL_SCOPE_VNODE);
+	if (jail_dying(j))
+		return jail_deny_dying(j, JAIL_SCOPE_VNODE);
+	if (__predict_false((action & j->j_vnode_deny) != 0))
+		return vnode_deny(j, cred, action & j->j_vnode_deny);
 	return KAUTH_RESULT_DEFER;
 }
 

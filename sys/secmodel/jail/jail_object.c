@@ -218,7 +218,7 @@ config_check(const struct jail_config *jc, const struct vnode *root,
 		return jail_refuse(reply, JAIL_REASON_FIELD,
 		    offsetof(struct jail_request, jq_config.jc_level),
 		    EINVAL);
-	if ((jc->jc_flags & ~JAIL_STRICT) != 0)
+	if ((jc->jc_flags & ~(JAIL_STRICT | JAIL_OBSERVE)) != 0)
 		return jail_refuse(reply, JAIL_REASON_FIELD,
 		    offsetof(struct jail_request, jq_config.jc_flags),
 		    EINVAL);
@@ -295,6 +295,7 @@ jail_create(struct lwp *l, const struct jail_request *jq,
 	LIST_INIT(&j->j_members);
 	j->j_config = jq->jq_config;
 	config_apply(j);
+	jail_event_begin(j);
 	j->j_id = jail_lastid + 1;
 	error = jail_port_replace(j, ports, jq->jq_nports, reply);
 	if (error != 0) {
@@ -320,6 +321,7 @@ jail_set(const struct jail_request *jq, const struct jail_port *ports,
 	const struct jail_config *new = &jq->jq_config;
 	struct jail_config jc;
 	struct jail *j;
+	uint32_t flags = 0;
 	int error;
 
 	KASSERT(mutex_owned(&jail_lock));
@@ -337,8 +339,11 @@ jail_set(const struct jail_request *jq, const struct jail_port *ports,
 		jc.jc_allow = new->jc_allow;
 	if ((jq->jq_mask & JAIL_SET_DENY) != 0)
 		jc.jc_deny = new->jc_deny;
-	if ((jq->jq_mask & JAIL_SET_FLAGS) != 0)
-		jc.jc_flags = new->jc_flags;
+	if ((jq->jq_mask & JAIL_SET_STRICT) != 0)
+		flags |= JAIL_STRICT;
+	if ((jq->jq_mask & JAIL_SET_OBSERVE) != 0)
+		flags |= JAIL_OBSERVE;
+	jc.jc_flags = (jc.jc_flags & ~flags) | (new->jc_flags & flags);
 	if ((jq->jq_mask & JAIL_SET_PROCESSES) != 0)
 		jc.jc_processes = new->jc_processes;
 	if ((jq->jq_mask & JAIL_SET_LIMITS) != 0) {
@@ -356,6 +361,9 @@ jail_set(const struct jail_request *jq, const struct jail_port *ports,
 	if (error != 0)
 		return error;
 
+	/* An observation begins: what was seen before is not its. */
+	if ((jc.jc_flags & ~j->j_config.jc_flags & JAIL_OBSERVE) != 0)
+		jail_event_begin(j);
 	j->j_config = jc;
 	config_apply(j);
 	jail_generation++;

@@ -197,6 +197,7 @@ __CTASSERT(__arraycount(jail_rules) <= JAIL_MAXRULES);
 __CTASSERT(JAIL_REQ_LAST <= NREQUESTS);
 
 static uint8_t rule_index[JAIL_SCOPE_VNODE][NACTIONS][NREQUESTS];
+static uint8_t vnode_index[NACTIONS];
 
 /*
  * The rule for an action and request, or -1 if there is none, which means
@@ -217,6 +218,16 @@ jail_rule_index(u_int scope, u_int action, u_int request)
 	return (int)i - 1;
 }
 
+/* The same for a bit of the vnode scope. */
+int
+jail_vnode_index(u_int bit)
+{
+
+	KASSERT(bit < NACTIONS);
+
+	return (int)vnode_index[bit] - 1;
+}
+
 /* Called once at load, before the listeners start. */
 void
 jail_policy_init(void)
@@ -227,9 +238,11 @@ jail_policy_init(void)
 
 	for (i = 0; i < jail_nrules; i++) {
 		ju = &jail_rules[i];
-		if (ju->ju_scope == JAIL_SCOPE_VNODE)
-			continue;
 		KASSERT(ju->ju_action < NACTIONS);
+		if (ju->ju_scope == JAIL_SCOPE_VNODE) {
+			vnode_index[ju->ju_action] = i + 1;
+			continue;
+		}
 		KASSERT(ju->ju_request < NREQUESTS);
 		slot = &rule_index[ju->ju_scope][ju->ju_action]
 		    [ju->ju_request];
@@ -255,10 +268,35 @@ jail_policy_check(const struct jail_config *jc, struct jail_reply *reply)
 	    EINVAL);
 }
 
+/*
+ * What a rule answers at most, whatever the config: as at the lowest level,
+ * and with its word ever inside the jail.  What it denies then is floor.
+ */
+uint8_t
+jail_rule_lifted(int i)
+{
+	const struct jail_rule *ju;
+
+	if (i == -1)
+		return X;
+	ju = &jail_rules[i];
+	if (ju->ju_word == JAIL_WORD_NONE)
+		return ju->ju_verdict[JAIL_LEVEL_LOW];
+	switch (ju->ju_verdict[JAIL_LEVEL_LOW]) {
+	case T:
+		return T;
+	case L:
+		return L;
+	default:
+		return D;
+	}
+}
+
 /* What a rule answers for a config. */
 static uint8_t
-rule_verdict(const struct jail_rule *ju, const struct jail_config *jc)
+rule_verdict(u_int i, const struct jail_config *jc)
 {
+	const struct jail_rule *ju = &jail_rules[i];
 	const uint8_t verdict = ju->ju_verdict[jc->jc_level];
 	uint64_t bit;
 
@@ -269,16 +307,7 @@ rule_verdict(const struct jail_rule *ju, const struct jail_config *jc)
 		return X;
 	if ((jc->jc_allow & bit) == 0)
 		return verdict;
-
-	/* Allowed: as at the lowest level, and ever inside the jail. */
-	switch (ju->ju_verdict[JAIL_LEVEL_LOW]) {
-	case T:
-		return T;
-	case L:
-		return L;
-	default:
-		return D;
-	}
+	return jail_rule_lifted((int)i);
 }
 
 /*
@@ -295,7 +324,7 @@ jail_policy_apply(struct jail *j)
 	KASSERT(mutex_owned(&jail_lock));
 
 	for (i = 0; i < jail_nrules; i++) {
-		verdict = rule_verdict(&jail_rules[i], &j->j_config);
+		verdict = rule_verdict(i, &j->j_config);
 		if (jail_rules[i].ju_scope == JAIL_SCOPE_VNODE) {
 			if (verdict == X)
 				deny |= UINT64_C(1) << jail_rules[i].ju_action;

@@ -364,11 +364,31 @@ socket_table(const struct socket *so)
 }
 
 /*
+ * Deny a jail to bind a port (0: any), by the rule for a request, or let it
+ * pass.  Takes jail_leaf.
+ */
+static int
+bind_deny(struct jail *j, kauth_cred_t cred, u_int scope, u_int request,
+    const struct socket *so, u_int port, uint32_t owner, bool lifted)
+{
+	struct jail_event je;
+
+	jail_event_make(&je, scope, jail_rule_index(JAIL_SCOPE_NETWORK,
+	    KAUTH_NETWORK_BIND, request), KAUTH_NETWORK_BIND, request);
+	je.je_kind = JAIL_DETAIL_PORT;
+	je.je_detail = port;
+	je.je_protocol = (uint32_t)so->so_proto->pr_protocol;
+	je.je_target = owner;
+	return jail_deny(j, cred, &je, lifted);
+}
+
+/*
  * Whether a jail (NULL: the host) may begin an automatic choice.  If so, this
  * thread chooses from now on.  Needs softnet_lock.
  */
 static int
-bind_begin(struct jail *j, enum kauth_network_req req, struct socket *so)
+bind_begin(struct jail *j, kauth_cred_t cred, enum kauth_network_req req,
+    struct socket *so)
 {
 	const uint32_t id = j != NULL ? j->j_id : JAIL_HOST;
 	uint32_t owner;
@@ -379,14 +399,18 @@ bind_begin(struct jail *j, enum kauth_network_req req, struct socket *so)
 
 	if (j != NULL) {
 		verdict = bind_verdict(j, JAIL_REQ_BIND_AUTO);
-		if (verdict == JAIL_VERDICT_DENY ||
+		if ((verdict == JAIL_VERDICT_DENY ||
 		    (verdict == JAIL_VERDICT_PORT &&
-		    (atomic_load_relaxed(&j->j_flags) & JAIL_STRICT) != 0))
-			return jail_deny(j, JAIL_SCOPE_PORT);
+		    (atomic_load_relaxed(&j->j_flags) & JAIL_STRICT) != 0)) &&
+		    bind_deny(j, cred, JAIL_SCOPE_PORT, JAIL_REQ_BIND_AUTO,
+		    so, 0, JAIL_HOST, true) == KAUTH_RESULT_DENY)
+			return KAUTH_RESULT_DENY;
 		/* Without a candidate the choice would fail, and go on. */
 		if (req == KAUTH_REQ_NETWORK_BIND_PRIVPORT &&
-		    bind_verdict(j, req) == JAIL_VERDICT_DENY)
-			return jail_deny(j, JAIL_SCOPE_NETWORK);
+		    bind_verdict(j, req) == JAIL_VERDICT_DENY &&
+		    bind_deny(j, cred, JAIL_SCOPE_NETWORK, req, so, 0,
+		    JAIL_HOST, true) == KAUTH_RESULT_DENY)
+			return KAUTH_RESULT_DENY;
 	}
 
 	/* Who picks an algorithm could have a port that nobody asks about. */
@@ -394,10 +418,14 @@ bind_begin(struct jail *j, enum kauth_network_req req, struct socket *so)
 	if (port != 0) {
 		owner = port_owner(socket_table(so), port);
 		if (owner != JAIL_HOST && owner != id)
-			return j != NULL ? jail_deny(j, JAIL_SCOPE_PORT) :
-			    KAUTH_RESULT_DENY;
+			return j == NULL ? KAUTH_RESULT_DENY :
+			    bind_deny(j, cred, JAIL_SCOPE_PORT,
+			    KAUTH_REQ_NETWORK_BIND_PORT, so, port, owner,
+			    false);
 		if (j != NULL && port < IPPORT_RESERVED)
-			return jail_deny(j, JAIL_SCOPE_NETWORK);
+			return bind_deny(j, cred, JAIL_SCOPE_NETWORK,
+			    KAUTH_REQ_NETWORK_BIND_PRIVPORT, so, port,
+			    JAIL_HOST, false);
 	}
 
 	atomic_store_relaxed(&auto_socket, so);
@@ -429,7 +457,7 @@ bind_candidate(struct jail *j, enum kauth_network_req req, u_int table,
 	if (j == NULL || (first == id && second == id))
 		return KAUTH_RESULT_DEFER;
 	if (req == KAUTH_REQ_NETWORK_BIND_PRIVPORT &&
-	    bind_verdict(j, req) == JAIL_VERDICT_DENY)
+	    bind_verdict(j, req) == JAIL_VERDICT_DENY && !jail_observing(j))
 		return KAUTH_RESULT_DENY;
 	return KAUTH_RESULT_DEFER;
 }
@@ -439,10 +467,10 @@ bind_candidate(struct jail *j, enum kauth_network_req req, u_int table,
  * order.  Takes jail_leaf.
  */
 static int
-bind_explicit(struct jail *j, enum kauth_network_req req, u_int table,
-    u_int port)
+bind_explicit(struct jail *j, kauth_cred_t cred, enum kauth_network_req req,
+    struct socket *so, u_int port)
 {
-	const uint32_t owner = port_owner(table, port);
+	const uint32_t owner = port_owner(socket_table(so), port);
 
 	if (j == NULL)
 		return owner == JAIL_HOST ? KAUTH_RESULT_DEFER :
@@ -451,10 +479,13 @@ bind_explicit(struct jail *j, enum kauth_network_req req, u_int table,
 		return KAUTH_RESULT_DEFER;
 	if (owner != JAIL_HOST ||
 	    (atomic_load_relaxed(&j->j_flags) & JAIL_STRICT) != 0)
-		return jail_deny(j, JAIL_SCOPE_PORT);
+		return bind_deny(j, cred, JAIL_SCOPE_PORT,
+		    KAUTH_REQ_NETWORK_BIND_PORT, so, port, owner,
+		    owner == JAIL_HOST);
 	if (req == KAUTH_REQ_NETWORK_BIND_PRIVPORT &&
 	    bind_verdict(j, req) == JAIL_VERDICT_DENY)
-		return jail_deny(j, JAIL_SCOPE_NETWORK);
+		return bind_deny(j, cred, JAIL_SCOPE_NETWORK, req, so, port,
+		    JAIL_HOST, true);
 	return KAUTH_RESULT_DEFER;
 }
 
@@ -467,8 +498,8 @@ bind_explicit(struct jail *j, enum kauth_network_req req, u_int table,
  * on the stack: so the family is the socket's.
  */
 int
-jail_port_bind(struct jail *j, enum kauth_network_req req, struct socket *so,
-    const void *address)
+jail_port_bind(struct jail *j, kauth_cred_t cred, enum kauth_network_req req,
+    struct socket *so, const void *address)
 {
 	const struct sockaddr_in *sin = address;	/* as in sockaddr_in6 */
 
@@ -485,11 +516,11 @@ jail_port_bind(struct jail *j, enum kauth_network_req req, struct socket *so,
 	KASSERT(mutex_owned(softnet_lock));
 
 	if (sin->sin_port == 0)
-		return bind_begin(j, req, so);
+		return bind_begin(j, cred, req, so);
 	if (atomic_load_relaxed(&auto_lwp) == curlwp &&
 	    atomic_load_relaxed(&auto_socket) == so)
 		return bind_candidate(j, req, socket_table(so),
 		    sin->sin_port);
 	atomic_store_relaxed(&auto_lwp, NULL);
-	return bind_explicit(j, req, socket_table(so), ntohs(sin->sin_port));
+	return bind_explicit(j, cred, req, so, ntohs(sin->sin_port));
 }

@@ -158,7 +158,8 @@ jail_proc_may_fork(struct jail *j)
 
 /*
  * Set one place under the cap aside for a process that enters, and give it
- * back if it doesn't.  Take jail_leaf.
+ * back if it doesn't.  An observed jail's cap keeps nobody out.  Take
+ * jail_leaf.
  */
 bool
 jail_proc_reserve(struct jail *j)
@@ -167,7 +168,7 @@ jail_proc_reserve(struct jail *j)
 	bool ok;
 
 	mutex_spin_enter(&jail_leaf);
-	ok = cap == 0 || j->j_nmembers < cap;
+	ok = cap == 0 || j->j_nmembers < cap || jail_observing(j);
 	if (ok)
 		atomic_store_relaxed(&j->j_nmembers, j->j_nmembers + 1);
 	mutex_spin_exit(&jail_leaf);

@@ -26,8 +26,8 @@
 
 
 /*
- * Lists of what is: jails, their processes and ports, the policy.  Each is
- * made at one moment, as its reader may see it.
+ * Lists of what is: jails, their processes, ports and events, the policy.
+ * Each is made at one moment, as its reader may see it.
  */
 
 #include <sys/cdefs.h>
@@ -232,6 +232,9 @@ jail_describe(const struct reader *rd, struct jail *j, struct jail_record *jr)
 	jr->jr_forks = j->j_forks;
 	jr->jr_exits = j->j_exits;
 	memcpy(jr->jr_denials, j->j_denials, sizeof(jr->jr_denials));
+	memcpy(jr->jr_observed, j->j_observed, sizeof(jr->jr_observed));
+	jr->jr_lost = j->j_lost;
+	jr->jr_since = j->j_since;
 	mutex_spin_exit(&jail_leaf);
 }
 
@@ -396,6 +399,75 @@ jail_snapshot_ports(struct lwp *l, void **buffer, size_t *allocated,
 	error = list_finish(&ls, jail_generation, buffer, allocated, length);
 	mutex_exit(&jail_lock);
 	return error;
+}
+
+/*
+ * The list of events of all jails, or one, after since; with seen, of what
+ * their rules above the floor denied.  Of others than the reader's own there
+ * are none, and none for the host's users but root.  May sleep; takes
+ * jail_lock and jail_leaf.
+ */
+static int
+events_list(struct lwp *l, uint32_t id, uint64_t since, bool seen,
+    void **buffer, size_t *allocated, size_t *length)
+{
+	struct jail_event *to;
+	struct reader rd;
+	struct list ls;
+	struct jail *j;
+	size_t n = 0;
+	u_int room;
+	int error;
+
+	mutex_enter(&jail_lock);
+	reader_init(&rd, l);
+	for (;;) {
+		list_alloc(&ls, sizeof(struct jail_event), n + SLACK);
+		TAILQ_FOREACH(j, &jail_list, j_list) {
+			if (!reader_inside(&rd, j) ||
+			    (id != 0 && id != j->j_id))
+				continue;
+			room = ls.ls_room - MIN(ls.ls_room, ls.ls_count);
+			to = (struct jail_event *)((uint8_t *)ls.ls_buffer +
+			    sizeof(struct jail_snapshot)) +
+			    (ls.ls_room - room);
+			ls.ls_count += seen ?
+			    jail_event_seen(j, !rd.rd_root, to, room) :
+			    jail_event_copy(j, since, !rd.rd_root, to, room);
+		}
+		if (ls.ls_count <= ls.ls_room)
+			break;
+		n = ls.ls_count;
+		list_free(&ls);
+	}
+	error = list_finish(&ls, jail_generation, buffer, allocated, length);
+	mutex_exit(&jail_lock);
+	return error;
+}
+
+/*
+ * The list of events, by jail, of each the oldest first; id 0 for all jails.
+ * The caller frees the buffer.  May sleep; takes jail_lock and jail_leaf.
+ */
+int
+jail_snapshot_events(struct lwp *l, uint32_t id, uint64_t since,
+    void **buffer, size_t *allocated, size_t *length)
+{
+
+	return events_list(l, id, since, false, buffer, allocated, length);
+}
+
+/*
+ * The list of what rules above the floor denied, by jail; id 0 for all
+ * jails.  The caller frees the buffer.  May sleep; takes jail_lock and
+ * jail_leaf.
+ */
+int
+jail_snapshot_seen(struct lwp *l, uint32_t id, void **buffer,
+    size_t *allocated, size_t *length)
+{
+
+	return events_list(l, id, 0, true, buffer, allocated, length);
 }
 
 /* The policy table, for everyone.  The caller frees the buffer. */

@@ -86,11 +86,12 @@ request_check(const struct jail_request *jq, size_t nports,
     struct jail_reply *reply)
 {
 	const uint32_t known = JAIL_SET_LEVEL | JAIL_SET_ALLOW |
-	    JAIL_SET_DENY | JAIL_SET_FLAGS | JAIL_SET_PROCESSES |
-	    JAIL_SET_LIMITS | JAIL_SET_PORTS;
+	    JAIL_SET_DENY | JAIL_SET_STRICT | JAIL_SET_PROCESSES |
+	    JAIL_SET_LIMITS | JAIL_SET_PORTS | JAIL_SET_OBSERVE;
 	const bool create = jq->jq_command == JAIL_COMMAND_CREATE;
 	const bool set = jq->jq_command == JAIL_COMMAND_SET;
 	const uint32_t mask = create ? known : set ? jq->jq_mask : 0;
+	uint32_t flags = 0;
 
 	NEEDED(jq->jq_abi == JAIL_ABI_VERSION, jq_abi);
 	NEEDED(jq->jq_command >= JAIL_COMMAND_CREATE &&
@@ -110,7 +111,11 @@ request_check(const struct jail_request *jq, size_t nports,
 	UNUSED((mask & JAIL_SET_LEVEL) != 0, jq_config.jc_level);
 	UNUSED((mask & JAIL_SET_ALLOW) != 0, jq_config.jc_allow);
 	UNUSED((mask & JAIL_SET_DENY) != 0, jq_config.jc_deny);
-	UNUSED((mask & JAIL_SET_FLAGS) != 0, jq_config.jc_flags);
+	if ((mask & JAIL_SET_STRICT) != 0)
+		flags |= JAIL_STRICT;
+	if ((mask & JAIL_SET_OBSERVE) != 0)
+		flags |= JAIL_OBSERVE;
+	NEEDED((jq->jq_config.jc_flags & ~flags) == 0, jq_config.jc_flags);
 	UNUSED((mask & JAIL_SET_PROCESSES) != 0, jq_config.jc_processes);
 	UNUSED((mask & JAIL_SET_LIMITS) != 0, jq_config.jc_limits);
 	UNUSED((mask & JAIL_SET_LIMITS) != 0, jq_config.jc_soft);
@@ -202,9 +207,65 @@ sysctl_command(SYSCTLFN_ARGS)
 	return error;
 }
 
+/* Copy a list out, and free it. */
+static int
+list_copyout(struct lwp *l, void *buffer, size_t allocated, size_t length,
+    void *oldp, size_t *oldlenp)
+{
+	int error = 0;
+
+	if (oldp == NULL)
+		*oldlenp = length + SLACK;
+	else if (*oldlenp < length) {
+		*oldlenp = length + SLACK;
+		error = ENOMEM;
+	} else {
+		error = sysctl_copyout(l, buffer, oldp, length);
+		*oldlenp = length;
+	}
+	kmem_free(buffer, allocated);
+	return error;
+}
+
 /*
- * All lists: the node's data is the function that makes it, and it shows its
- * reader what he may see.
+ * security.models.jail.events and seen: below them the reader may name a
+ * jail's id, and where the events are to begin.
+ */
+static int
+sysctl_events(SYSCTLFN_ARGS)
+{
+	const bool *seen = rnode->sysctl_data;
+	size_t allocated, length;
+	uint64_t since = 0;
+	uint32_t id = 0;
+	void *buffer;
+	int error;
+
+	if (namelen == 1 && name[0] == CTL_QUERY)
+		return sysctl_query(SYSCTLFN_CALL(rnode));
+	if (namelen != 0 && namelen != 1 && (namelen != 3 || *seen))
+		return EINVAL;
+	if (newp != NULL)
+		return EPERM;
+	if (namelen > 0)
+		id = (uint32_t)name[0];
+	if (namelen == 3)
+		since = (uint64_t)(uint32_t)name[1] << 32 | (uint32_t)name[2];
+
+	if (*seen)
+		error = jail_snapshot_seen(l, id, &buffer, &allocated,
+		    &length);
+	else
+		error = jail_snapshot_events(l, id, since, &buffer,
+		    &allocated, &length);
+	if (error != 0)
+		return error;
+	return list_copyout(l, buffer, allocated, length, oldp, oldlenp);
+}
+
+/*
+ * All other lists: the node's data is the function that makes it, and it
+ * shows its reader what he may see.
  */
 static int
 sysctl_list(SYSCTLFN_ARGS)
@@ -224,17 +285,7 @@ sysctl_list(SYSCTLFN_ARGS)
 	error = (**make)(l, &buffer, &allocated, &length);
 	if (error != 0)
 		return error;
-	if (oldp == NULL)
-		*oldlenp = length + SLACK;
-	else if (*oldlenp < length) {
-		*oldlenp = length + SLACK;
-		error = ENOMEM;
-	} else {
-		error = sysctl_copyout(l, buffer, oldp, length);
-		*oldlenp = length;
-	}
-	kmem_free(buffer, allocated);
-	return error;
+	return list_copyout(l, buffer, allocated, length, oldp, oldlenp);
 }
 
 static snapshot_t snapshot_jails = jail_snapshot_jails;
@@ -242,6 +293,8 @@ static snapshot_t snapshot_processes = jail_snapshot_processes;
 static snapshot_t snapshot_ports = jail_snapshot_ports;
 static snapshot_t snapshot_policy = jail_snapshot_policy;
 static snapshot_t snapshot_words = jail_snapshot_words;
+static bool events_only = false;
+static bool events_seen = true;
 
 /* Make a node of a list. */
 static int
@@ -252,6 +305,17 @@ list_createv(const struct sysctlnode **parent, const char *name,
 	return sysctl_createv(&jail_log, 0, parent, NULL, CTLFLAG_PERMANENT,
 	    CTLTYPE_STRUCT, name, what, sysctl_list, 0, make, sizeof(*make),
 	    CTL_CREATE, CTL_EOL);
+}
+
+/* Make a node of events. */
+static int
+events_createv(const struct sysctlnode **parent, const char *name,
+    const char *what, bool *seen)
+{
+
+	return sysctl_createv(&jail_log, 0, parent, NULL, CTLFLAG_PERMANENT,
+	    CTLTYPE_STRUCT, name, what, sysctl_events, 0, seen,
+	    sizeof(*seen), CTL_CREATE, CTL_EOL);
 }
 
 /* Called at load, last.  May sleep. */
@@ -298,6 +362,20 @@ jail_sysctl_start(void)
 	if (error == 0)
 		error = list_createv(&rnode, "words",
 		    SYSCTL_DESCR("Words to allow and deny"), &snapshot_words);
+	if (error == 0)
+		error = events_createv(&rnode, "events",
+		    SYSCTL_DESCR("What was denied, or would have been"),
+		    &events_only);
+	if (error == 0)
+		error = events_createv(&rnode, "seen",
+		    SYSCTL_DESCR("What rules above the floor denied"),
+		    &events_seen);
+	if (error == 0)
+		error = sysctl_createv(&jail_log, 0, &rnode, NULL,
+		    CTLFLAG_READWRITE, CTLTYPE_INT, "log",
+		    SYSCTL_DESCR("Seconds between two lines of a jail and "
+		    "scope in the kernel's log; 0 for none"),
+		    NULL, 0, &jail_log_interval, 0, CTL_CREATE, CTL_EOL);
 	if (error != 0)
 		jail_sysctl_stop();
 	return error;

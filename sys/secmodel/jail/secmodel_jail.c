@@ -53,6 +53,7 @@ stop(void)
 {
 
 	jail_listener_stop();
+	jail_event_fini();
 	jail_proc_fini();
 	jail_port_fini();
 	jail_cred_fini();
@@ -75,7 +76,9 @@ start(void)
 	jail_cred_init();
 	jail_port_init();
 	jail_proc_init();
-	error = jail_listener_start();
+	error = jail_event_init();
+	if (error == 0)
+		error = jail_listener_start();
 	if (error == 0)
 		error = jail_sysctl_start();
 	if (error != 0) {

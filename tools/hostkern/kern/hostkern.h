@@ -47,7 +47,6 @@ struct hk_gauges {
 	int64_t		start_sec;
 	int64_t		start_usec;
 	int		nice;
-	char		comm[17];
 };
 
 /*
@@ -61,6 +60,7 @@ struct proc *hk_proc_embryo(struct proc *parent);
 void	hk_proc_arrive(struct proc *, int pid);
 void	hk_proc_gauges(struct proc *, const struct hk_gauges *);
 void	hk_proc_ids(struct proc *, const struct hk_ids *);
+void	hk_proc_command(struct proc *, const char *);
 /* flags: HK_P_*. */
 #define	HK_P_TRACED	1
 #define	HK_P_LEADER	2	/* session leader */

@@ -39,7 +39,6 @@ type Gauges struct {
 	User, System      uint64 // ticks
 	Start             int64  // microseconds since 1970
 	Nice              int
-	Command           string
 }
 
 // Flags of a process that entry looks at.
@@ -170,9 +169,6 @@ func (p Proc) SetGauges(g *Gauges) {
 		start_usec: C.int64_t(g.Start % 1000000),
 		nice:       C.int(g.Nice),
 	}
-	for i := range min(len(g.Command), len(c.comm)-1) {
-		c.comm[i] = C.char(g.Command[i])
-	}
 	C.hk_proc_gauges(p.c, &c)
 }
 
@@ -180,6 +176,14 @@ func (p Proc) SetGauges(g *Gauges) {
 func (p Proc) SetIDs(ids IDs) {
 	c := cids(ids)
 	C.hk_proc_ids(p.c, &c)
+}
+
+// SetCommand tells the name of p's program; the caller keeps it apart from
+// questions by p.
+func (p Proc) SetCommand(name string) {
+	c := C.CString(name)
+	defer C.free(unsafe.Pointer(c))
+	C.hk_proc_command(p.c, c)
 }
 
 // SetFlags tells what entry looks at.

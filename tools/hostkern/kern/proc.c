@@ -507,7 +507,6 @@ hk_proc_gauges(struct proc *p, const struct hk_gauges *g)
 	h->vmspace.vm_ssize = 0;
 	h->stats.p_start.tv_sec = g->start_sec;
 	h->stats.p_start.tv_usec = g->start_usec;
-	strlcpy(p->p_comm, g->comm, sizeof(p->p_comm));
 	p->p_nice = (u_char)(g->nice + 20);
 	mutex_spin_enter(&p->p_stmutex);
 	/* They never run backwards. */
@@ -516,6 +515,16 @@ hk_proc_gauges(struct proc *p, const struct hk_gauges *g)
 	if (g->system > p->p_sticks)
 		p->p_sticks = g->system;
 	mutex_spin_exit(&p->p_stmutex);
+	mutex_exit(p->p_lock);
+}
+
+/* The caller keeps it apart from questions by the process. */
+void
+hk_proc_command(struct proc *p, const char *name)
+{
+
+	mutex_enter(p->p_lock);
+	strlcpy(p->p_comm, name, sizeof(p->p_comm));
 	mutex_exit(p->p_lock);
 }
 

@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <stdarg.h>
+#include <stdlib.h>
 
 #include "hk.h"
 #include "hostkern.h"
@@ -250,6 +251,24 @@ sysctl_query(SYSCTLFN_ARGS)
 	    EOPNOTSUPP : ENOTDIR;
 }
 
+/* A number between dots; the rest is after it. */
+static bool
+number(const char **path, int *n)
+{
+	unsigned long v;
+	char *end;
+
+	if (**path < '0' || **path > '9')
+		return false;
+	errno = 0;
+	v = strtoul(*path, &end, 10);
+	if (errno != 0 || v > UINT32_MAX || (*end != '.' && *end != '\0'))
+		return false;
+	*n = (int)(uint32_t)v;
+	*path = *end == '.' ? end + 1 : end;
+	return true;
+}
+
 int
 hk_sysctl(struct proc *p, const char *path, const void *newp, size_t newlen,
     void *oldp, size_t *oldlenp)
@@ -257,12 +276,13 @@ hk_sysctl(struct proc *p, const char *path, const void *newp, size_t newlen,
 	struct lwp *saved = hk_self.lwp;
 	struct sysctlnode *n = &tree_root;
 	int mib[CTL_MAXNAME], error;
-	u_int depth = 0;
+	u_int depth = 0, below = 0;
 	size_t len;
 
 	hk_self.lwp = LIST_FIRST(&p->p_lwps);
 	sysctl_lock(newp != NULL);
-	while (n != NULL && *path != '\0' && depth < CTL_MAXNAME) {
+	while (n != NULL && CTLTYPE(n->sysctl_flags) == CTLTYPE_NODE &&
+	    *path != '\0' && depth < CTL_MAXNAME) {
 		len = strcspn(path, ".");
 		n = by_name(n, path, len);
 		if (n != NULL)
@@ -271,13 +291,18 @@ hk_sysctl(struct proc *p, const char *path, const void *newp, size_t newlen,
 		if (*path == '.')
 			path++;
 	}
-	if (n == NULL || *path != '\0')
+	/* What is below a node's function is numbers, and its to read. */
+	while (n != NULL && depth + below < CTL_MAXNAME &&
+	    number(&path, &mib[depth + below]))
+		below++;
+	if (n == NULL || *path != '\0' ||
+	    (below > 0 && n->sysctl_func == NULL))
 		error = ENOENT;
 	else if (CTLTYPE(n->sysctl_flags) == CTLTYPE_NODE)
 		error = EISDIR;
 	else
 		error = (n->sysctl_func != NULL ? n->sysctl_func :
-		    sysctl_lookup)(mib + depth, 0, oldp, oldlenp, newp,
+		    sysctl_lookup)(mib + depth, below, oldp, oldlenp, newp,
 		    newlen, mib, curlwp, n);
 	sysctl_unlock();
 	if (hk_self.nheld != 0)

@@ -15,4 +15,11 @@
 #define	IPL_SCHED	6
 #define	IPL_HIGH	7
 
+#define	SOFTINT_CLOCK	0x0000
+#define	SOFTINT_MPSAFE	0x0100
+
+void	*softint_establish(unsigned int, void (*)(void *), void *);
+void	softint_disestablish(void *);
+void	softint_schedule(void *);
+
 #endif

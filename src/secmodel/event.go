@@ -1,0 +1,110 @@
+package secmodel
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Detail is what an Event's Number means.
+type Detail uint32
+
+const (
+	NoDetail      Detail = iota
+	ProcessDetail        // a process id; Target is its jail
+	PortDetail           // of Protocol, 0 for one that the kernel chooses; Target owns it
+	DeviceDetail         // a device's number
+	SocketDetail         // an address family; Protocol is within it
+	CountDetail          // processes that there would be
+)
+
+// Event is an operation that the policy denied, or would have. One after the
+// other that differ in nothing but the time are one Event.
+type Event struct {
+	Seq     uint64 // of the latest; it grows with each, of whatever jail
+	Number  uint64 // the same within the jail: 1, 2, and so on
+	Repeats uint64 // how often; the first had the Number less Repeats, plus 1
+	First   time.Time
+	Last    time.Time
+
+	Jail    ID
+	PID     int
+	UID     uint32
+	Command string
+
+	Scope   string // in which it is counted
+	Rule    *Rule  // nil: it was denied as not known
+	Action  uint32 // kauth's numbers, as in Rule
+	Request uint32
+
+	// Observed is whether it passed, because the jail is observed.
+	Observed bool
+
+	Kind     Detail
+	Value    uint64
+	Target   ID // a jail, 0 for none, or the host, or to a reader in a jail
+	Protocol uint32
+}
+
+// Events returns what was denied after the Seq since, or would have been, in
+// the order of Seq: of one jail, or of all with the id 0. The kernel keeps
+// the latest 64 of each; Jail.Lost counts the others. Inside a jail those are
+// the own jail's only, and a Seq is a Number; to users of the host other than
+// root there are none.
+func (c *Client) Events(id ID, since uint64) ([]Event, error) {
+	all, err := c.events(fmt.Sprintf("events.%d.%d.%d", id, since>>32, uint32(since)))
+	slices.SortFunc(all, func(a, b Event) int { return cmp.Compare(a.Seq, b.Seq) })
+	return all, err
+}
+
+// Seen returns, of a jail or of all with the id 0, the latest event of each
+// rule that is above the floor, with how often there was one since
+// Jail.Since, in the policy's order. None of them is ever lost.
+func (c *Client) Seen(id ID) ([]Event, error) {
+	return c.events("seen." + id.String())
+}
+
+func (c *Client) events(node string) ([]Event, error) {
+	_, records, err := c.lists(node, sizeEvent)
+	if err != nil || len(records) == 0 {
+		return nil, err
+	}
+	rules, err := c.Policy()
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Event, len(records))
+	for i, b := range records {
+		var d eventData
+		decode(b, &d)
+		all[i] = newEvent(&d, rules)
+	}
+	return all, nil
+}
+
+func newEvent(d *eventData, rules []Rule) Event {
+	e := Event{
+		Seq: d.seq, Number: d.number, Repeats: d.repeats, First: time.Unix(0, d.first), Last: time.Unix(0, d.last),
+		Jail: ID(d.id), PID: int(d.pid), UID: d.uid, Command: d.command,
+		Scope: strconv.Itoa(int(d.scope)), Action: d.action, Request: d.request,
+		Observed: d.verdict == eventObserved,
+		Kind:     Detail(d.kind), Value: d.detail, Target: ID(d.target), Protocol: d.protocol,
+	}
+	if d.scope < uint32(nScopes) {
+		e.Scope = Scopes[d.scope]
+	}
+	if uint64(d.rule) < uint64(len(rules)) {
+		e.Rule = &rules[d.rule]
+	}
+	return e
+}
+
+// Name is the event's rule's.
+func (e *Event) Name() string {
+	if e.Rule == nil {
+		return fmt.Sprintf("action %d request %d", e.Action, e.Request)
+	}
+	return e.Rule.Name
+}

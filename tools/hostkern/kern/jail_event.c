@@ -1,0 +1,1 @@
+../../../sys/secmodel/jail/jail_event.c
