@@ -26,7 +26,10 @@ const (
 	SetAllow     = C.JAIL_SET_ALLOW
 	SetProcesses = C.JAIL_SET_PROCESSES
 	SetPorts     = C.JAIL_SET_PORTS
+	SetStrict    = C.JAIL_SET_STRICT
+	SetObserve   = C.JAIL_SET_OBSERVE
 	Strict       = C.JAIL_STRICT
+	Observe      = C.JAIL_OBSERVE
 	EnterInit    = C.JAIL_ENTER_INIT
 )
 
@@ -59,11 +62,24 @@ type Reply struct {
 	Holder             [C.JAIL_NAMELEN]byte
 }
 
+// Event is struct jail_event.
+type Event struct {
+	Seq, Number, Repeats                            uint64
+	First, Last                                     int64
+	Detail                                          uint64
+	ID                                              uint32
+	PID                                             int32
+	UID, Scope, Action, Request                     uint32
+	Rule, Verdict, Kind, Target, Protocol, Reserved uint32
+	Command                                         [32]byte
+}
+
 // The sizes are the C compiler's.
 var (
 	_ [0]struct{} = [unsafe.Sizeof(Request{}) - C.sizeof_struct_jail_request]struct{}{}
 	_ [0]struct{} = [unsafe.Sizeof(Reply{}) - C.sizeof_struct_jail_reply]struct{}{}
 	_ [0]struct{} = [unsafe.Sizeof(Port{}) - C.sizeof_struct_jail_port]struct{}{}
+	_ [0]struct{} = [unsafe.Sizeof(Event{}) - C.sizeof_struct_jail_event]struct{}{}
 )
 
 func (q *Request) SetName(s string) { copy(q.Name[:len(q.Name)-1], s) }

@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"strings"
 	"syscall"
 	"testing"
 	"unsafe"
@@ -24,6 +25,7 @@ func seeds() [][]byte {
 	for _, q := range []Request{
 		{Command: CommandSet, ID: 1, Mask: SetLevel | SetPorts, Config: Config{Level: 2}},
 		{Command: CommandSet, ID: 1, Mask: SetAllow, Config: Config{Allow: 3}},
+		{Command: CommandSet, ID: 1, Mask: SetObserve | SetStrict, Config: Config{Flags: Observe}},
 		{Command: CommandEnter, ID: 1},
 		{Command: CommandEnter, ID: 1, Flags: EnterInit},
 		{Command: CommandKill, ID: 1, Signal: 9},
@@ -150,7 +152,8 @@ func FuzzCommand(f *testing.F) {
 
 // FuzzLists reads any node with any room, and writes to it, by all.
 func FuzzLists(f *testing.F) {
-	for _, n := range []string{"jails", "processes", "ports", "policy", "words", "version", "name", "command", "", "x"} {
+	for _, n := range []string{"jails", "processes", "ports", "policy", "words", "events", "seen", "log", "version", "name", "command", "", "x",
+		"events.1", "events.1.0.2", "events.0.0.0", "events.4294967295.4294967295.4294967295", "seen.1", "seen.1.2.3", "jails.1", "events.1.2", "events..", "events.x"} {
 		for _, room := range []int{-1, 0, 1, 48, 5000, 100000} {
 			f.Add(n, room, []byte(nil))
 		}
@@ -159,6 +162,7 @@ func FuzzLists(f *testing.F) {
 	root, user := host(f, 0), host(f, 1000)
 	id := jail(f, root, "lists", 1, Port{6, 1, 1000, 0}, Port{17, 1, 65535, 0})
 	inside := member(f, id, 0)
+	defile(inside)
 	f.Fuzz(func(t *testing.T, name string, room int, write []byte) {
 		var old []byte
 		if room >= 0 {
@@ -172,8 +176,11 @@ func FuzzLists(f *testing.F) {
 		}
 		for _, p := range []Proc{root, user, inside} {
 			n, err := p.Sysctl("security.models.jail."+name, old, write)
-			if write != nil && err == nil {
+			if write != nil && err == nil && (name != "log" || p != root) {
 				t.Fatalf("%s was written", name)
+			}
+			if write != nil && err == nil {
+				_, _ = root.Sysctl("security.models.jail.log", nil, make([]byte, 4))
 			}
 			if err == nil && old != nil && n > len(old) {
 				t.Fatalf("%s: %d bytes in %d", name, n, len(old))
@@ -181,8 +188,8 @@ func FuzzLists(f *testing.F) {
 			if errors.Is(err, syscall.ENOMEM) && old != nil && n <= len(old) {
 				t.Fatalf("%s: %d bytes do not fit in %d", name, n, len(old))
 			}
-			switch name {
-			case "jails", "processes", "ports", "policy", "words":
+			switch node, _, _ := strings.Cut(name, "."); node {
+			case "jails", "processes", "ports", "policy", "words", "events", "seen":
 				if err == nil && old != nil {
 					header(t, name, old[:n])
 				}

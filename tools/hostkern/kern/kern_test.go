@@ -40,6 +40,9 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	case "faults":
 		os.Exit(loadFaults())
+	case "log":
+		boot()
+		os.Exit(logged())
 	}
 	boot()
 	os.Exit(m.Run())
