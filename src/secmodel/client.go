@@ -32,6 +32,7 @@ type Client struct {
 	mu     sync.Mutex
 	kernel kernel
 	known  []wordData // the model's words; they don't change while it is loaded
+	rules  []Rule     // nor does its policy; Events needs it
 }
 
 // Open connects to the kernel's model. It fails with ErrNoModel where none is

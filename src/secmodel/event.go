@@ -71,7 +71,7 @@ func (c *Client) events(node string) ([]Event, error) {
 	if err != nil || len(records) == 0 {
 		return nil, err
 	}
-	rules, err := c.Policy()
+	rules, err := c.policy()
 	if err != nil {
 		return nil, err
 	}
@@ -82,6 +82,24 @@ func (c *Client) events(node string) ([]Event, error) {
 		all[i] = newEvent(&d, rules)
 	}
 	return all, nil
+}
+
+// policy returns the model's rules, read once.
+func (c *Client) policy() ([]Rule, error) {
+	c.mu.Lock()
+	rules := c.rules
+	c.mu.Unlock()
+	if rules != nil {
+		return rules, nil
+	}
+	rules, err := c.Policy()
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.rules = rules
+	return rules, nil
 }
 
 func newEvent(d *eventData, rules []Rule) Event {

@@ -131,7 +131,7 @@ func pointer[T any](v T) *T { return &v }
 // change sets the jail's configuration, all but its ports.
 func (j *jail) change(t testing.TB, c secmodel.Config) {
 	t.Helper()
-	err := model.Set(j.id, secmodel.Change{Level: &c.Level, Allow: &c.Allow, Deny: &c.Deny, Strict: &c.Strict, Processes: &c.Processes})
+	err := model.Set(j.id, secmodel.Change{Level: &c.Level, Allow: &c.Allow, Deny: &c.Deny, Strict: &c.Strict, Observe: &c.Observe, Processes: &c.Processes})
 	if err != nil {
 		t.Fatalf("set %d: %v", j.id, err)
 	}

@@ -94,6 +94,16 @@ func denies(r secmodel.Rule, s situation) bool {
 	return true
 }
 
+// observes says whether what a rule denies passes, for the jail is observed:
+// its word would allow it, or another level.
+func observes(r secmodel.Rule, s situation) bool {
+	if !s.config.Observe || s.dying || r.Word == "" {
+		return false
+	}
+	s.config = secmodel.Config{Level: s.config.Level, Allow: []string{r.Word}}
+	return !denies(r, s)
+}
+
 // table is the kernel's policy by "scope name".
 func table(t testing.TB) map[string]secmodel.Rule {
 	t.Helper()
@@ -235,7 +245,9 @@ func configs(t testing.TB) map[string]secmodel.Config {
 		out[name] = secmodel.Config{Level: level}
 		out[name+", all allowed"] = secmodel.Config{Level: level, Allow: all}
 		out[name+", all denied"] = secmodel.Config{Level: level, Deny: all}
+		out[name+", observed"] = secmodel.Config{Level: level, Observe: true}
 	}
+	out["low, all denied, observed"] = secmodel.Config{Level: secmodel.Low, Deny: all, Observe: true}
 	if os.Getenv(longVariable) == "" {
 		return out
 	}

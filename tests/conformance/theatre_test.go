@@ -197,11 +197,48 @@ func (th *theatre) run(t *testing.T, scope, label string, config secmodel.Config
 // its place among them.
 func (th *theatre) decides(a *attempt, s situation) (r secmodel.Rule, place int, denied bool) {
 	for i, name := range a.rules {
-		if r, ok := th.rules[name]; ok && denies(r, s) {
+		if r, ok := th.rules[name]; ok && denies(r, s) && !observes(r, s) {
 			return r, i, true
 		}
 	}
 	return secmodel.Rule{}, 0, false
+}
+
+// passes are the rules that would refuse an attempt, were the jail not
+// observed, of the first n.
+func (th *theatre) passes(a *attempt, s situation, n int) (passed []secmodel.Rule) {
+	for _, name := range a.rules[:n] {
+		if r, ok := th.rules[name]; ok && denies(r, s) && observes(r, s) {
+			passed = append(passed, r)
+		}
+	}
+	return passed
+}
+
+// judgeObserved wants what passes to be counted apart, and an event of it;
+// others may pass, too. usual is what the attempt gives without a jail.
+func (th *theatre) judgeObserved(t *testing.T, what string, a *attempt, w who, passes []secmodel.Rule, usual answer, observed map[string]uint64, others ...secmodel.Rule) {
+	t.Helper()
+	for _, r := range passes {
+		if observed[r.Scope] == 0 && !uncounted(r) && usual.Error == "" && !(a.early && w.name != "root") {
+			check(t, false, "%s: %s passes, and is not observed: %v", what, r.Name, observed)
+		}
+	}
+	if len(observed) == 0 {
+		return
+	}
+	all, err := model.Events(th.jail.id, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all = slices.DeleteFunc(all, func(e secmodel.Event) bool { return !e.Observed })
+	if !check(t, len(all) > 0, "%s: %v observed, and there is no event", what, observed) {
+		return
+	}
+	e := all[len(all)-1]
+	known := slices.ContainsFunc(append(passes, others...), func(r secmodel.Rule) bool { return r.Scope == e.Scope && r.Name == e.Name() }) ||
+		slices.Contains(a.quiet, e.Scope+" "+e.Name())
+	check(t, known && e.Jail == th.jail.id && e.Repeats > 0 && e.Command != "", "%s: the event is %+v, of %q", what, e, e.Name())
 }
 
 // uncounted: what is only not shown is no attack, and the limit on processes
@@ -223,9 +260,10 @@ func (th *theatre) judge(t *testing.T, label string, a *attempt, w who, s situat
 		usual = th.baseline(t, a, w.name)
 	}
 	th.actor(t, w) // counts nothing of its start
-	before := th.jail.record(t).Denials
+	before := th.jail.record(t)
 	got := th.try(t, a, w, s.rel)
-	grown := growth(before, th.jail.record(t).Denials)
+	after := th.jail.record(t)
+	grown, observed := growth(before.Denials, after.Denials), growth(before.Observed, after.Observed)
 	what := fmt.Sprintf("%s: %s: %s", label, w, a.name)
 	if s.rel != none {
 		what += " at the " + string(s.rel)
@@ -236,6 +274,7 @@ func (th *theatre) judge(t *testing.T, label string, a *attempt, w who, s situat
 		return
 	}
 	if !denied {
+		th.judgeObserved(t, what, a, w, th.passes(a, s, len(a.rules)), usual, observed)
 		for _, name := range a.quiet {
 			if r, ok := th.rules[name]; ok && denies(r, s) && grown[r.Scope] > 0 {
 				delete(grown, r.Scope)
@@ -246,6 +285,8 @@ func (th *theatre) judge(t *testing.T, label string, a *attempt, w who, s situat
 		tally.rule(w, false, a.rules...)
 		return
 	}
+	// What was asked before it may have passed, or not even been asked.
+	th.judgeObserved(t, what, a, w, nil, answer{}, observed, th.passes(a, s, place)...)
 	refused := got.errno() == unix.EPERM || got.errno() == unix.EACCES || slices.Contains(a.denied, got.errno())
 	scope := r.Scope
 	if strings.HasPrefix(r.Name, "bind.") && r.Verdict[0] == secmodel.Port {
