@@ -10,7 +10,7 @@ import (
 // Config is what the kernel is told of a valid definition.
 func (d *Definition) Config() (secmodel.Config, error) {
 	c := secmodel.Config{
-		Allow: d.Allow, Deny: d.Deny, Strict: d.Strict, Processes: d.Processes,
+		Allow: d.Allow, Deny: d.Deny, Strict: d.Strict, Observe: d.Observe, Processes: d.Processes,
 	}
 	var err error
 	if c.Level, err = secmodel.ParseLevel(d.Level); err != nil {

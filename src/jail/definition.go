@@ -20,6 +20,7 @@ type Definition struct {
 	Deny      []string `toml:"deny"`
 	Ports     []string `toml:"ports"` // "8080/tcp", "8000-8099/any", "53"
 	Strict    bool     `toml:"strict"`
+	Observe   bool     `toml:"observe"`
 	Processes uint32   `toml:"processes"` // at most, default 64; 0 for no cap
 	Autostart bool     `toml:"autostart"`
 

@@ -107,6 +107,9 @@ func (d *Definition) Text() []byte {
 	}
 	line("ports", QuoteList(d.Ports), `nobody else can bind these; "8000-8099/any" is a range`)
 	line("strict", strconv.FormatBool(d.Strict), "true: the jail may bind nothing else")
+	if d.Observe {
+		line("observe", "true", "what is denied above the floor is recorded, and passes")
+	}
 	line("processes", strconv.FormatUint(uint64(d.Processes), 10), "at most; 0 for no cap")
 	line("autostart", strconv.FormatBool(d.Autostart), "")
 	for _, s := range d.Services {

@@ -24,6 +24,7 @@ func configFlags() []cli.Flag {
 		&cli.StringFlag{Name: "processes", Aliases: []string{"p"}, Usage: "have at most `NUMBER` processes; 0 for no cap"},
 		&cli.StringSliceFlag{Name: "limit", Aliases: []string{"L"}, Usage: "start each process with a limit of setrlimit(2), `NAME=SOFT[:HARD]`, as in nofile=1024"},
 		&cli.BoolFlag{Name: "strict", Usage: "bind reserved ports only"},
+		&cli.BoolFlag{Name: "observe", Usage: "record what is denied above the floor, and let it pass"},
 	}
 }
 
@@ -55,6 +56,10 @@ func change(c *cli.Context) (secmodel.Change, error) {
 	if c.IsSet("strict") {
 		strict := c.Bool("strict")
 		ch.Strict = &strict
+	}
+	if c.IsSet("observe") {
+		observe := c.Bool("observe")
+		ch.Observe = &observe
 	}
 	if c.IsSet("processes") {
 		n, err := strconv.ParseUint(c.String("processes"), 10, 32)

@@ -81,6 +81,9 @@ func newConfig(ch secmodel.Change) secmodel.Config {
 	if ch.Strict != nil {
 		config.Strict = *ch.Strict
 	}
+	if ch.Observe != nil {
+		config.Observe = *ch.Observe
+	}
 	if ch.Processes != nil {
 		config.Processes = *ch.Processes
 	}

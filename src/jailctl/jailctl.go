@@ -36,6 +36,8 @@ func App() *cli.App {
 			psCommand(),
 			portsCommand(),
 			policyCommand(),
+			eventsCommand(),
+			suggestCommand(),
 			superviseCommand(),
 		},
 	}

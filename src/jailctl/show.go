@@ -50,6 +50,7 @@ func show(c *cli.Context, k *secmodel.Client, j *secmodel.Jail) error {
 		line("deny", "%s", words(j.Config.Deny))
 		line("ports", "%s", words(ports(j.Config.Ports)))
 		line("strict", "%s", output.YesNo(j.Config.Strict))
+		line("observe", "%s", output.YesNo(j.Config.Observe))
 		for _, l := range j.Config.Limits {
 			line("limit", "%s %s soft, %s hard", limitName(l.Resource), amount(l.Soft), amount(l.Hard))
 		}
@@ -70,6 +71,8 @@ func show(c *cli.Context, k *secmodel.Client, j *secmodel.Jail) error {
 	line("forks", "%d", j.Forks)
 	line("exits", "%d", j.Exits)
 	line("denials", "%s", words(output.Counts(secmodel.Scopes[:], j.Denials)))
+	line("observed", "%s", words(output.Counts(secmodel.Scopes[:], j.Observed)))
+	line("lost", "%d", j.Lost)
 	_, err = c.App.Writer.Write([]byte(b.String()))
 	return err
 }
@@ -114,6 +117,8 @@ type shown struct {
 	Forks     uint64            `json:"forks"`
 	Exits     uint64            `json:"exits"`
 	Denials   map[string]uint64 `json:"denials"`
+	Observed  map[string]uint64 `json:"observed"`    // denied, but let pass
+	Lost      uint64            `json:"lost_events"` // of both
 }
 
 type config struct {
@@ -122,6 +127,7 @@ type config struct {
 	Deny      []string         `json:"deny"`
 	Ports     []string         `json:"ports"`
 	Strict    bool             `json:"strict"`
+	Observe   bool             `json:"observe"`
 	Processes uint32           `json:"processes"` // at most; 0 for no cap
 	Limits    map[string]limit `json:"limits"`
 }
@@ -139,6 +145,7 @@ func newShown(j *secmodel.Jail) shown {
 		Resident: j.Resident, Virtual: j.Virtual,
 		User: j.User.Seconds(), System: j.System.Seconds(), Interrupt: j.Interrupt.Seconds(),
 		Entries: j.Entries, Forks: j.Forks, Exits: j.Exits, Denials: j.Denials,
+		Observed: j.Observed, Lost: j.Lost,
 	}
 	if !j.Oldest.IsZero() {
 		oldest := j.Oldest.UTC()
@@ -150,7 +157,7 @@ func newShown(j *secmodel.Jail) shown {
 	c := j.Config
 	s.Config = &config{
 		Level: c.Level.String(), Allow: append([]string{}, c.Allow...), Deny: append([]string{}, c.Deny...),
-		Ports: ports(c.Ports), Strict: c.Strict, Processes: c.Processes, Limits: map[string]limit{},
+		Ports: ports(c.Ports), Strict: c.Strict, Observe: c.Observe, Processes: c.Processes, Limits: map[string]limit{},
 	}
 	for _, l := range c.Limits {
 		s.Config.Limits[limitName(l.Resource)] = limit{finite(l.Soft), finite(l.Hard)}

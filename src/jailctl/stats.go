@@ -177,6 +177,7 @@ type stat struct {
 	Forks     uint64            `json:"forks"`
 	Exits     uint64            `json:"exits"`
 	Denials   map[string]uint64 `json:"denials"`
+	Observed  map[string]uint64 `json:"observed"`
 }
 
 func statsJSON(c *cli.Context, measured []measure) error {
@@ -187,7 +188,7 @@ func statsJSON(c *cli.Context, measured []measure) error {
 			ID: j.ID, Name: j.Name, State: j.State.String(), Share: m.share,
 			User: j.User.Seconds(), System: j.System.Seconds(), Interrupt: j.Interrupt.Seconds(),
 			Processes: j.Processes, Threads: j.Threads, Resident: j.Resident, Virtual: j.Virtual,
-			Entries: j.Entries, Forks: j.Forks, Exits: j.Exits, Denials: j.Denials,
+			Entries: j.Entries, Forks: j.Forks, Exits: j.Exits, Denials: j.Denials, Observed: j.Observed,
 		}
 	}
 	return output.JSON(c.App.Writer, all)

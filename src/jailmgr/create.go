@@ -30,6 +30,7 @@ func choices() []cli.Flag {
 		&cli.StringSliceFlag{Name: "deny", Usage: "deny a `WORD` that the level allows"},
 		&cli.StringFlag{Name: "processes", Usage: "have at most `NUMBER` processes; 0 for no cap"},
 		&cli.BoolFlag{Name: "strict", Usage: "bind reserved ports only"},
+		&cli.BoolFlag{Name: "observe", Usage: "record what is denied above the floor, and let it pass"},
 		&cli.BoolFlag{Name: "autostart", Aliases: []string{"a"}, Usage: "start it at boot"},
 	}
 }
@@ -104,7 +105,7 @@ func (h *host) describe(name string) (*jail.Definition, error) {
 	def := &jail.Definition{
 		Name: name, Base: c.String("base"), Root: c.String("root"), Level: settings.Defaults.Level,
 		Allow: values(c, "allow"), Deny: values(c, "deny"), Ports: values(c, "port"),
-		Strict: c.Bool("strict"), Processes: settings.Defaults.Processes, Autostart: c.Bool("autostart"),
+		Strict: c.Bool("strict"), Observe: c.Bool("observe"), Processes: settings.Defaults.Processes, Autostart: c.Bool("autostart"),
 	}
 	if c.IsSet("level") {
 		def.Level = c.String("level")

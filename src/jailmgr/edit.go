@@ -125,7 +125,7 @@ func setKeys(c *cli.Context, path string, text []byte) ([]byte, error) {
 			set[key] = jail.QuoteList(values(c, flag))
 		}
 	}
-	for _, key := range []string{"strict", "autostart"} {
+	for _, key := range []string{"strict", "observe", "autostart"} {
 		if c.IsSet(key) {
 			set[key] = strconv.FormatBool(c.Bool(key))
 		}

@@ -62,6 +62,12 @@ var families = [...]Family{
 		func(j *secmodel.Jail, sample Sample) { sample(float64(j.Entries)) },
 	},
 	{
+		"jail_events_lost_total",
+		"Refused and observed operations that jailctl events can not show any more.",
+		Counter, nil,
+		func(j *secmodel.Jail, sample Sample) { sample(float64(j.Lost)) },
+	},
+	{
 		"jail_exits_total",
 		"Processes of the jail that ended.",
 		Counter, nil,
@@ -83,6 +89,18 @@ var families = [...]Family{
 				level = j.Config.Level.String()
 			}
 			sample(1, decimal(uint64(j.ID)), level, j.State.String())
+		},
+	},
+	{
+		"jail_observed_total",
+		"Operations that the policy denies and that passed, for the jail was observed.",
+		Counter, nil,
+		func(j *secmodel.Jail, sample Sample) {
+			var n uint64
+			for _, of := range j.Observed {
+				n += of
+			}
+			sample(float64(n))
 		},
 	},
 	{

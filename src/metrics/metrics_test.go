@@ -20,7 +20,7 @@ func web() secmodel.Jail {
 		Processes: 2, Threads: 3, Resident: 8192, Virtual: 1 << 40,
 		User: 1500 * time.Millisecond, System: 250 * time.Millisecond,
 		Entries: 1, Forks: 12, Exits: 11,
-		Denials: map[string]uint64{"system": 2, "port": 7},
+		Denials: map[string]uint64{"system": 2, "port": 7}, Observed: map[string]uint64{"system": 3, "fork": 1}, Lost: 5,
 	}
 }
 
@@ -46,6 +46,9 @@ jail_denials_total{jail="web",scope="system"} 2
 # HELP jail_entries_total Processes that entered the jail from the host.
 # TYPE jail_entries_total counter
 jail_entries_total{jail="web"} 1
+# HELP jail_events_lost_total Refused and observed operations that jailctl events can not show any more.
+# TYPE jail_events_lost_total counter
+jail_events_lost_total{jail="web"} 5
 # HELP jail_exits_total Processes of the jail that ended.
 # TYPE jail_exits_total counter
 jail_exits_total{jail="web"} 11
@@ -55,6 +58,9 @@ jail_forks_total{jail="web"} 12
 # HELP jail_info Always 1; its labels tell the jail's id, state and, to root, level.
 # TYPE jail_info gauge
 jail_info{jail="web",id="3",level="medium",state="active"} 1
+# HELP jail_observed_total Operations that the policy denies and that passed, for the jail was observed.
+# TYPE jail_observed_total counter
+jail_observed_total{jail="web"} 4
 # HELP jail_oldest_process_start_time_seconds When the oldest process in the jail started, in seconds since 1970.
 # TYPE jail_oldest_process_start_time_seconds gauge
 jail_oldest_process_start_time_seconds{jail="web"} 1.700000009e+09
