@@ -133,7 +133,7 @@ func keys(ts *testscript.TestScript, neg bool, args []string) {
 // Without a model, and for a user who is not root, each verb says what to do.
 func TestNoModel(t *testing.T) {
 	h := host.New(t)
-	for _, verb := range []string{"list", "ps", "ports", "stats", "policy", "show x", "kill x", "destroy x", "exec x y", "set -p 1 x", "create -n x /tmp"} {
+	for _, verb := range []string{"list", "ps", "ports", "stats", "policy", "events", "suggest x", "show x", "kill x", "destroy x", "exec x y", "set -p 1 x", "create -n x /tmp"} {
 		cmd := h.Command(t.Context(), "jailctl", strings.Fields(verb)...)
 		cmd.Env = append(slices.Clone(h.Env), "HOSTKERN_SOCKET="+filepath.Join(h.Dir, "none"))
 		var stderr bytes.Buffer
