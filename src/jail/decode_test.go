@@ -139,6 +139,7 @@ func TestInvalid(t *testing.T) {
 		{"dotted", "base='b'\nlevel.x=1", `x.toml:2:7: "x" is not in a table`},
 		{"type string", "base=3", `x.toml:1:6: base wants a string, not a number`},
 		{"type bool", "base='b'\nstrict='yes'", `x.toml:2:8: strict wants true or false, not a string`},
+		{"type bool too", "base='b'\nobserve=1", `x.toml:2:9: observe wants true or false, not a number`},
 		{"type number", "base='b'\nprocesses=1.5", `x.toml:2:11: processes wants a whole number, not a fraction`},
 		{"type list", "base='b'\nports='80'", `x.toml:2:7: ports wants a list of strings, as in ["a", "b"], not a string`},
 		{"type element", "base='b'\nports=['80',\n81]", `x.toml:3:1: ports[1] wants a string, not a number`},

@@ -28,7 +28,7 @@ func TestSetKey(t *testing.T) {
 
 func TestText(t *testing.T) {
 	def := &Definition{
-		Name: "web", Base: "10.1-amd64", Level: "medium", Ports: []string{"8080"}, Processes: 64, Autostart: true,
+		Name: "web", Base: "10.1-amd64", Level: "medium", Ports: []string{"8080"}, Processes: 64, Autostart: true, Observe: true,
 		Services: []Service{{Name: "web", Command: []string{"/bin/x", "a\"b\\\n\x01", "é"}}},
 		Log:      Log{Syslog: &Syslog{Facility: "local3", Tag: "jail-web"}},
 	}
@@ -36,7 +36,10 @@ func TestText(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, def.Text())
 	}
-	if got.Services[0].Command[1] != def.Services[0].Command[1] || !got.Autostart || got.Log.Syslog.Facility != "local3" {
+	if got.Services[0].Command[1] != def.Services[0].Command[1] || !got.Autostart || !got.Observe || got.Log.Syslog.Facility != "local3" {
 		t.Errorf("%+v", got)
+	}
+	if c, err := got.Config(); err != nil || !c.Observe || c.Strict {
+		t.Errorf("%+v, %v", c, err)
 	}
 }

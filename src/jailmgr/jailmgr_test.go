@@ -420,6 +420,10 @@ func TestEdit(t *testing.T) {
 	if got := p.read(path); !strings.Contains(got, "autostart = false\nports = []\n") {
 		t.Error(got)
 	}
+	p.must("edit", "web", "--observe")
+	if got := p.read(path); !strings.Contains(got, "observe = true\n") {
+		t.Error(got)
+	}
 
 	if _, err := os.Stat("/bin/sh"); err != nil {
 		t.Skip("no /bin/sh to make an editor of")

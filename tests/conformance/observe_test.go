@@ -11,6 +11,9 @@ import (
 	"jails/src/secmodel"
 )
 
+// high is the strictest of all, and new jails of tests' are low.
+var high = secmodel.Config{Level: secmodel.High}
+
 func init() {
 	verb("events", asJSON(func(c *secmodel.Client) (any, error) { return c.Events(0, 0) }))
 	verb("seen", asJSON(func(c *secmodel.Client) (any, error) { return c.Seen(0) }))
@@ -86,7 +89,7 @@ func TestEventsTellWhatWasDenied(t *testing.T) {
 // TestEventsAreFair: who makes a lot of them pushes out his own only.
 func TestEventsAreFair(t *testing.T) {
 	need(t)
-	noisy, quiet := newJail(t, secmodel.Config{Level: secmodel.High}), newJail(t, secmodel.Config{})
+	noisy, quiet := newJail(t, high), newJail(t, secmodel.Config{})
 	a, b := noisy.actor(t, 0), quiet.actor(t, 0)
 	b.do(t, "open-raw")
 	of := len(quiet.events(t, 0))
@@ -138,7 +141,7 @@ func TestObservedPorts(t *testing.T) {
 	j.change(t, secmodel.Config{Level: secmodel.High, Observe: true})
 	got := binds(t, a, "tcp", "127.0.0.1", 712)
 	check(t, got.Error == "", "a low port, observed: %s", got)
-	j.change(t, secmodel.Config{Level: secmodel.High})
+	j.change(t, high)
 	got = binds(t, a, "tcp", "127.0.0.1", 712)
 	check(t, got.Error != "", "a low port, no more observed")
 }
@@ -238,7 +241,7 @@ func snapshotGeneration(t testing.TB) uint64 {
 // looser, from its next step on; what it has already it keeps.
 func TestSetIsFeltAtOnce(t *testing.T) {
 	need(t)
-	j := newJail(t, secmodel.Config{Level: secmodel.High})
+	j := newJail(t, high)
 	a := j.actor(t, 0)
 	raw := func(want bool, when string) {
 		t.Helper()
