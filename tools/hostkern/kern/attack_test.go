@@ -19,7 +19,9 @@ import (
 // record is the tail of struct jail_record, from its counters on.
 type record struct {
 	User, System, Interrupt, Entries, Forks, Exits uint64
-	Denials                                        [9]uint64
+	Denials, Observed                              [9]uint64
+	Lost                                           uint64
+	Since                                          int64
 	Name                                           [64]byte
 	Root                                           [1024]byte
 }

@@ -33,25 +33,11 @@ func events(t testing.TB, p Proc, node string) []Event {
 	return all
 }
 
-// tail is of a jail's record: counters that follow the denials.
-type tail struct {
-	Denials, Observed [9]uint64
-	Lost              uint64
-	Since             int64
-}
-
-func counters(t testing.TB, root Proc, id uint32) (c tail) {
+// counters are those of a jail's record.
+func counters(t testing.TB, root Proc, id uint32) record {
 	t.Helper()
-	b := list(t, root, "jails")
-	size := int(binary.NativeEndian.Uint32(b[4:]))
-	for b = b[unsafe.Sizeof(snapshot{}):]; len(b) > 0; b = b[size:] {
-		if binary.NativeEndian.Uint32(b) == id {
-			copy(unsafe.Slice((*byte)(unsafe.Pointer(&c)), unsafe.Sizeof(c)), b[size-64-1024-int(unsafe.Sizeof(c)):])
-			return c
-		}
-	}
-	t.Fatalf("no jail %d", id)
-	return c
+	r, _ := recordOf(t, root, id)
+	return r
 }
 
 func set(t testing.TB, root Proc, q Request) {
