@@ -163,7 +163,8 @@ func TestEventsFair(t *testing.T) {
 	p, q := member(t, noisy, 0), member(t, quiet, 0)
 	_ = q.System(SystemReboot, 0, 0, 0)
 	_ = q.SocketOpen(2, 3, 1)
-	_ = p.SocketOpen(2, 3, 255) // a rule with a word
+	_ = p.SocketOpen(2, 3, 254) // a rule with a word
+	_ = p.SocketOpen(2, 3, 255)
 	const n = 5000
 	for i := range uint64(n) {
 		_ = p.Spec(ReqDeviceRawioSpecRead, true, i)
@@ -179,14 +180,14 @@ func TestEventsFair(t *testing.T) {
 	for _, e := range all {
 		kept += e.Repeats
 	}
-	if c := counters(t, root, noisy); c.Lost != n+1-kept || c.Denials[5] != n || c.Denials[3] != 1 {
+	if c := counters(t, root, noisy); c.Lost != n+2-kept || c.Denials[5] != n || c.Denials[3] != 2 {
 		t.Errorf("%d kept, %+v", kept, c)
 	}
 	if c := counters(t, root, quiet); c.Lost != 0 {
 		t.Errorf("the quiet jail lost %d", c.Lost)
 	}
 	seen := events(t, root, fmt.Sprintf("seen.%d", noisy))
-	if len(seen) != 1 || seen[0].Repeats != 1 || seen[0].Protocol != 255 {
+	if len(seen) != 1 || seen[0].Repeats != 2 || seen[0].Protocol != 255 {
 		t.Errorf("seen: %+v", seen)
 	}
 }
@@ -292,8 +293,12 @@ func TestObserveCap(t *testing.T) {
 		t.Errorf("a fork beyond the cap: %v", err)
 	}
 	member(t, id, 0) // the third, and
-	member(t, id, 0) // the fourth
+	c := p.Fork(9300)
 	if err := p.MayFork(); err != nil {
+		t.Errorf("a fork beyond the cap: %v", err)
+	}
+	end(c)
+	if err := p.MayFork(); err != nil { // one less than before
 		t.Errorf("a fork beyond the cap: %v", err)
 	}
 	seen := events(t, root, fmt.Sprintf("seen.%d", id))
