@@ -53,7 +53,7 @@ const (
 	eventRefused  = 0
 	eventObserved = 1
 
-	ruleNone = 0xffffffff
+	ruleNone = 0xffff
 )
 
 const (

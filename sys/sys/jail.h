@@ -314,7 +314,7 @@ struct jail_word {
 #define	JAIL_DETAIL_SOCKET	4	/* a family; je_protocol is within it */
 #define	JAIL_DETAIL_COUNT	5	/* processes that there would be */
 
-#define	JAIL_RULE_NONE		0xffffffff	/* denied as not known */
+#define	JAIL_RULE_NONE		0xffff	/* denied as not known */
 
 /*
  * An event: what was denied, or would have been.  One after the other that
