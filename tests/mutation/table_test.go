@@ -203,7 +203,7 @@ var figures = []mutation{
 	{"exits are not counted", []edit{{"jail_proc.c", "\tj->j_exits++;\n", ""}},
 		"conformance", "TestShortLives", `forks, 0 exits`},
 	{"denials are everyone's", []edit{{"jail_event.c", "\t\tj->j_denials[je->je_scope]++;\n", "\t{\n\t\tstruct jail *o;\n\n\t\tTAILQ_FOREACH(o, &jail_list, j_list)\n\t\t\to->j_denials[je->je_scope]++;\n\t}\n"}},
-		"conformance", "TestDenialsAreEachJails", `another jail's refused mounts count`},
+		"conformance", "TestDenialsAreEachJails", `another jail's refused chroots count`},
 	{"denials are not counted", []edit{{"jail_event.c", "\t\tj->j_denials[je->je_scope]++;\n", "\t\tj->j_denials[je->je_scope] += 0;\n"}},
 		"conformance", "TestPortDenialsAreCounted", `one refused bind counts map\[\]`},
 	{"members are those that live when asked", []edit{{"jail_snapshot.c", "\t\tjr->jr_processes++;\n", "\t\tjr->jr_processes = 1;\n"}},
