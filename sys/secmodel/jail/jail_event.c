@@ -95,11 +95,16 @@ line_take(struct event_line *el)
 static void
 lines_write(void *cookie)
 {
-	const struct jail_event *je;
+	struct jail_event *je;
 	struct event_line el;
+	char *c;
 
 	while (line_take(&el)) {
 		je = &el.el_event;
+		/* A jail names its programs: no name looks like a line. */
+		for (c = je->je_command; *c != '\0'; c++)
+			if (*c < ' ' || *c > '~')
+				*c = '?';
 		log(LOG_NOTICE, "jail %s: %s[%d] uid %u: %s %s"
 		    " (%llu more of its kind before)\n", el.el_name,
 		    je->je_command, (int)je->je_pid, je->je_uid,

@@ -414,7 +414,7 @@ func logged() int {
 	var members []Proc
 	for _, id := range ids {
 		p := member(quietly{&t}, id, 0)
-		p.SetCommand("prog")
+		p.SetCommand("pr\n\x9bg")
 		defile(p) // not yet
 		members = append(members, p)
 	}
@@ -437,7 +437,8 @@ type quietly struct{ *testing.T }
 func (quietly) Cleanup(func()) {}
 func (quietly) Helper()        {}
 
-// The kernel's log has one line of a jail and a scope, however many events.
+// The kernel's log has one line of a jail and a scope, however many events,
+// and however the program is called.
 func TestLog(t *testing.T) {
 	out, err := again("log")
 	if err != nil {
@@ -446,7 +447,7 @@ func TestLog(t *testing.T) {
 	counts := map[string]int{}
 	for line := range strings.Lines(out) {
 		f := strings.Fields(line)
-		if len(f) < 8 || f[0] != "jail" || !strings.HasPrefix(f[2], "prog[") || f[6] != "refused" {
+		if len(f) < 8 || f[0] != "jail" || !strings.HasPrefix(f[2], "pr??g[") || f[6] != "refused" {
 			t.Errorf("a line %q", line)
 			continue
 		}
