@@ -30,10 +30,17 @@ import (
 
 // The test binary is also the daemon, and the client that enters a jail and
 // there does what its arguments say.
-const roleVariable = "HOSTKERN_TEST_ROLE"
+const (
+	roleVariable = "HOSTKERN_TEST_ROLE"
+	dropVariable = "HOSTKERN_TEST_DROP" // a capability that these do without
+)
 
 func TestMain(m *testing.M) {
-	switch os.Getenv(roleVariable) {
+	role := os.Getenv(roleVariable)
+	if n := os.Getenv(dropVariable); n != "" && role != "" {
+		panic(execWithout(number(n)))
+	}
+	switch role {
 	case "daemon":
 		os.Exit(run(os.Args[1:], os.Stderr))
 	case "client":
@@ -42,7 +49,17 @@ func TestMain(m *testing.M) {
 	machine.Main(m)
 }
 
-// clientMain takes where to be (host, observe, ID, or init=ID), the user id,
+// execWithout begins anew, without a capability.
+func execWithout(capability int) error {
+	runtime.LockOSThread()
+	os.Unsetenv(dropVariable)
+	if err := unix.Prctl(unix.PR_CAPBSET_DROP, uintptr(capability), 0, 0, 0); err != nil {
+		return err
+	}
+	return syscall.Exec("/proc/self/exe", os.Args, os.Environ())
+}
+
+// clientMain takes where to be (host, filtered, observe, ID, or init=ID), the user id,
 // and then verbs with arguments, one by line of stdin; it answers each by a
 // line, ok and a result or the error.
 func clientMain(args []string) int {
@@ -64,6 +81,8 @@ func clientMain(args []string) int {
 	var err error
 	switch where {
 	case "host":
+	case "filtered":
+		err = filterNothing()
 	case "observe":
 		err = secmodel.Observe()
 	default:
@@ -96,6 +115,20 @@ func clientMain(args []string) int {
 		say(v(f[1:]))
 	}
 	return 0
+}
+
+// filterNothing installs a filter that lets everything pass.
+func filterNothing() error {
+	allow := ret(retAllow)
+	p := unix.SockFprog{Len: 1, Filter: &allow}
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return err
+	}
+	_, _, e := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, filterTsync, uintptr(unsafe.Pointer(&p)))
+	if e != 0 {
+		return e
+	}
+	return nil
 }
 
 func number(s string) int {

@@ -23,13 +23,10 @@ func (c *client) takeListener(q *request) error {
 	if c.p.l.Load() != nil {
 		return unix.EBUSY
 	}
-	if c.p.pidfd() == -1 {
-		return unix.ESRCH
-	}
 	if q.oldlen > math.MaxInt32 {
 		return unix.EBADF
 	}
-	fd, err := unix.PidfdGetfd(c.p.pidfd(), int(q.oldlen), 0)
+	fd, err := c.take(int(q.oldlen))
 	if err != nil {
 		return err
 	}
@@ -38,15 +35,24 @@ func (c *client) takeListener(q *request) error {
 		unix.Close(fd)
 		return unix.EINVAL
 	}
-	l, err := c.h.addListener(fd)
-	if err != nil {
+	if err := c.h.addListener(fd, c.p); err != nil {
 		unix.Close(fd)
 		return err
 	}
-	c.h.mu.Lock()
-	c.p.l.Store(l)
-	c.h.mu.Unlock()
 	return nil
+}
+
+// take copies a descriptor of the caller's.
+func (c *client) take(fd int) (own int, err error) {
+	st, err := readStatus(c.p.pid)
+	if err != nil || c.p.pidfd() == -1 {
+		return -1, unix.ESRCH
+	}
+	err = reach(st.IDs, func() (err error) {
+		own, err = unix.PidfdGetfd(c.p.pidfd(), fd, 0)
+		return err
+	})
+	return own, err
 }
 
 func (c *client) observe(q *request) reply {
@@ -122,8 +128,13 @@ func (c *client) prepare(cmd *kern.Request, listener int) (restore func(), y rep
 		c.h.forgetFiles(p)
 		return nil, reply{err: e, fd: -1}
 	}
-	if err := c.refreshCaller(); err != nil {
+	st, err := readStatus(p.pid)
+	if err != nil {
 		return fail(err)
+	}
+	c.h.refresh(p, &st)
+	if st.IDs.UID[1] != 0 {
+		return func() {}, y // whom the model refuses first of all
 	}
 	// All processes are looked at, while this one goes on.
 	shared := make(chan sharing, 1)
@@ -131,10 +142,6 @@ func (c *client) prepare(cmd *kern.Request, listener int) (restore func(), y rep
 	// Limits first: they can fail, and what the model has done can't be
 	// undone. Of who the model refuses they are set back.
 	mask, soft, hard, _ := kern.JailLimits(cmd.ID)
-	st, err := readStatus(p.pid)
-	if err != nil {
-		return fail(err)
-	}
 	var old [kern.NLimits]unix.Rlimit
 	var ksoft, khard [kern.NLimits]uint64
 	for i, n := range linuxLimit {
@@ -155,20 +162,18 @@ func (c *client) prepare(cmd *kern.Request, listener int) (restore func(), y rep
 			}
 		}
 	}
-	if st.IDs.UID[1] == 0 { // others are refused anyway
-		for i, n := range linuxLimit {
-			set = i
-			if n == -1 || mask&(1<<i) == 0 {
-				continue
-			}
-			r := unix.Rlimit{Cur: toLinux(soft[i]), Max: toLinux(hard[i])}
-			if err := unix.Prlimit(p.pid, n, &r, nil); err != nil {
-				restore()
-				return nil, reply{err: err, data: replyOf(reasonLimit, int32(i)), used: uint64(len(replyOf(0, 0))), fd: -1}
-			}
+	for i, n := range linuxLimit {
+		set = i
+		if n == -1 || mask&(1<<i) == 0 {
+			continue
 		}
-		set = kern.NLimits
+		r := unix.Rlimit{Cur: toLinux(soft[i]), Max: toLinux(hard[i])}
+		if err := unix.Prlimit(p.pid, n, &r, nil); err != nil {
+			restore()
+			return nil, reply{err: err, data: replyOf(reasonLimit, int32(i)), used: uint64(len(replyOf(0, 0))), fd: -1}
+		}
 	}
+	set = kern.NLimits
 
 	flags, session, err := entryFlags(p.pid, &st)
 	if err != nil {

@@ -27,7 +27,7 @@ func doFork(c *call) answer {
 	again := c.h.embryos[tid] != nil // a fork that a signal broke into
 	c.h.mu.RUnlock()
 	if !again {
-		e := &embryo{l: c.l, tid: tid, tgid: c.p.pid}
+		e := &embryo{l: c.l, tid: tid, tgid: c.p.pid, filters: c.st.Filters}
 		if c.h.conn == nil {
 			e.before, _ = children(c.p.pid, tid)
 			if st, err := readStat(c.p.pid); err == nil {
@@ -200,12 +200,12 @@ func (h *host) search(all []*embryo, lives bool) {
 }
 
 // mayBe says whether a process that is not known can be the one that was
-// made: it has a filter, and its parent; or, when that is gone, its parent's
-// session or one of its own, and, in a jail, the jail's root, as far as we may
-// look.
+// made: it has its parent's filters (in a container all have one), and its
+// parent; or, when that is gone, its parent's session or one of its own, and,
+// in a jail, the jail's root, as far as we may look.
 func (e *embryo) mayBe(pid int, lives bool) bool {
 	s, err := readStatus(pid)
-	if err != nil || s.TGID != pid || s.Seccomp != unix.SECCOMP_MODE_FILTER || s.State == 'Z' || s.State == 'X' {
+	if err != nil || s.TGID != pid || s.Seccomp != unix.SECCOMP_MODE_FILTER || s.Filters < e.filters || s.State == 'Z' || s.State == 'X' {
 		return false
 	}
 	if lives {
@@ -271,7 +271,11 @@ func (h *host) findAllChildren() {
 func (h *host) identify(l *listener, tid int) (*process, status, error) {
 	st, err := readStatus(tid)
 	if err != nil {
-		return nil, st, unix.ESRCH
+		if isGone(err) {
+			return nil, st, unix.ESRCH
+		}
+		h.say("thread %d asks: %v", tid, err)
+		return nil, st, unix.EAGAIN
 	}
 	p := h.lookup(st.TGID)
 	if p == nil || p.l.Load() != l {

@@ -62,10 +62,17 @@ type embryo struct {
 	tid, tgid int
 	before    []int // children that the thread had before, without a connector
 	session   int   // of its parent, without a connector
+	filters   int   // that its parent has
 }
 
 // pidfd is the descriptor of a process, or -1.
 func (p *process) pidfd() int { return int(p.handle.Load()) }
+
+// is says whether a process that started then can be this one.
+func (p *process) is(start uint64) bool {
+	known := p.start.Load()
+	return known == 0 || known == start
+}
 
 func newProcess(pid int, k kern.Proc, l *listener) *process {
 	p := &process{pid: pid, k: k}
@@ -169,7 +176,7 @@ func (h *host) ensure(pid int) (*process, error) {
 		return nil, unix.ESRCH
 	}
 	if p := h.lookup(pid); p != nil {
-		if p.start.Load() == st.Start {
+		if p.is(st.Start) {
 			return p, nil
 		}
 		h.exited(p) // the number is another's now
@@ -239,8 +246,10 @@ func (h *host) pidReady(pid int, events uint32) {
 func (p *process) dead() bool {
 	if p.pidfd() == -1 {
 		st, err := readStat(p.pid)
-		return err != nil || (p.start.Load() != 0 && st.Start != p.start.Load()) ||
-			(st.State == 'Z' && st.Threads <= 1)
+		if err != nil {
+			return isGone(err)
+		}
+		return !p.is(st.Start) || (st.State == 'Z' && st.Threads <= 1)
 	}
 	fds := []unix.PollFd{{Fd: int32(p.pidfd()), Events: unix.POLLIN}}
 	n, _ := unix.Poll(fds, 0)
@@ -250,8 +259,7 @@ func (p *process) dead() bool {
 // remains says whether a process that has ended waits for its parent still.
 func (p *process) remains() bool {
 	st, err := readStat(p.pid)
-	return err == nil && (p.start.Load() == 0 || st.Start == p.start.Load()) &&
-		(st.State == 'Z' || st.State == 'X')
+	return err == nil && p.is(st.Start) && (st.State == 'Z' || st.State == 'X')
 }
 
 // exited lets a process end in the hosted kernel too.
@@ -350,7 +358,7 @@ func (h *host) reapAll() {
 // measure tells the hosted kernel a process's gauges, if it is there still.
 func (h *host) measure(p *process) {
 	st, err := readStat(p.pid)
-	if err != nil || (p.start.Load() != 0 && st.Start != p.start.Load()) {
+	if err != nil || !p.is(st.Start) {
 		return
 	}
 	g := st.gauges(h.boot)

@@ -62,20 +62,24 @@ func pass(err error) answer {
 	return answer{cont: true}
 }
 
-func (h *host) addListener(fd int) (*listener, error) {
+// addListener answers from now on what p, which has nobody to ask yet, and its
+// descendants ask by fd.
+func (h *host) addListener(fd int, p *process) error {
 	l := &listener{fd: fd, busy: map[int]struct{}{}, slots: make(chan struct{}, 32)}
 	flags := uint64(syncWakeUp)
 	_, _, _ = unix.Syscall(unix.SYS_IOCTL, uintptr(fd), notifSetFlags, uintptr(flags)) // an optimization of 6.6
 	h.mu.Lock()
 	h.listeners[fd] = l
+	p.l.Store(l) // another of its threads may ask at once
 	h.mu.Unlock()
-	if err := h.watch(fd, pollListener, int32(fd)); err != nil {
+	err := h.watch(fd, pollListener, int32(fd))
+	if err != nil {
 		h.mu.Lock()
 		delete(h.listeners, fd)
+		p.l.Store(nil)
 		h.mu.Unlock()
-		return nil, err
 	}
-	return l, nil
+	return err
 }
 
 // listenerReady gives what is to be done for a call that waits, if one does.
@@ -138,36 +142,39 @@ func (h *host) listenerGone(l *listener) {
 
 func (h *host) handle(l *listener, n *notification) {
 	c := &call{h: h, l: l, n: n}
-	var a answer
-	p, st, err := h.identify(l, int(n.TID))
-	if err != nil {
-		a = fail(err)
-	} else {
-		c.p, c.st = p, st
-		q, ok := questions[uintptr(n.Nr)]
-		switch {
-		case !ok:
-			a = fail(unix.ENOSYS)
-		case isFork(n.Nr):
-			a = q(c)
-		default:
-			h.resolved(int(n.TID))
-			a = q(c)
-		}
-	}
+	a := c.answer()
 	if !a.sent {
 		c.reply(a)
 	}
 	if h.verbose {
 		pid := 0
-		if p != nil {
-			pid = p.pid
+		if c.p != nil {
+			pid = c.p.pid
 		}
 		h.debug("jail %d pid %d: call %d %x: %+v", l.jail.Load(), pid, n.Nr, n.Args, a.err)
 	}
 	if a.then != nil {
 		a.then()
 	}
+}
+
+func (c *call) answer() answer {
+	var err error
+	c.p, c.st, err = c.h.identify(c.l, int(c.n.TID))
+	q, ok := questions[uintptr(c.n.Nr)]
+	switch {
+	case err != nil && c.n.Nr == unix.SYS_EXIT_GROUP:
+		// Nobody takes an error of it for possible, and Go's runtime never
+		// ends then.
+		return answer{cont: true}
+	case err != nil:
+		return fail(err)
+	case !ok:
+		return fail(unix.ENOSYS)
+	case !isFork(c.n.Nr):
+		c.h.resolved(int(c.n.TID))
+	}
+	return q(c)
 }
 
 func isFork(nr int32) bool {
@@ -220,7 +227,7 @@ func (c *call) read(addr uint64, n int) ([]byte, error) {
 	local := []unix.Iovec{{Base: &b[0], Len: uint64(n)}}
 	remote := []unix.RemoteIovec{{Base: uintptr(addr), Len: n}}
 	var got int
-	err := c.reach(func() (err error) {
+	err := reach(c.st.IDs, func() (err error) {
 		got, err = unix.ProcessVMReadv(int(c.n.TID), local, remote, 0)
 		return err
 	})
@@ -247,7 +254,7 @@ func (c *call) write(addr uint64, b []byte) error {
 	local := []unix.Iovec{{Base: &b[0], Len: uint64(len(b))}}
 	remote := []unix.RemoteIovec{{Base: uintptr(addr), Len: len(b)}}
 	var got int
-	err := c.reach(func() (err error) {
+	err := reach(c.st.IDs, func() (err error) {
 		got, err = unix.ProcessVMWritev(int(c.n.TID), local, remote, 0)
 		return err
 	})
@@ -263,7 +270,7 @@ func (c *call) getfd(fd int) (int, error) {
 		return -1, unix.EBADF
 	}
 	n := -1
-	err := c.reach(func() (err error) {
+	err := reach(c.st.IDs, func() (err error) {
 		n, err = unix.PidfdGetfd(c.p.pidfd(), fd, 0)
 		return err
 	})
@@ -273,11 +280,11 @@ func (c *call) getfd(fd int) (int, error) {
 	return n, nil
 }
 
-// reach does something to the caller for which Linux wants CAP_SYS_PTRACE,
-// or the same user: without the one it is done as the other.
-func (c *call) reach(f func() error) error {
+// reach does something to a process of these ids for which Linux wants
+// CAP_SYS_PTRACE, or the same user: without the one it is done as the other.
+func reach(ids kern.IDs, f func() error) error {
 	err := f()
-	uid, gid := c.st.IDs.UID[0], c.st.IDs.GID[0]
+	uid, gid := ids.UID[0], ids.GID[0]
 	if err != unix.EPERM && err != unix.EACCES || uid == uint32(unix.Getuid()) {
 		return err
 	}

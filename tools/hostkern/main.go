@@ -266,7 +266,7 @@ func (h *host) sayLimits(noConnector bool) {
 		name string
 		what string
 	}{
-		{unix.CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "who has changed its user and not executed a program since can't be served: its binds fail"},
+		{unix.CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "who has changed its user and not executed a program since can't be served: its binds fail; nor can one with more capabilities than hostkern"},
 		{unix.CAP_KILL, "CAP_KILL", "a jail's kill reaches processes of root only"},
 		{unix.CAP_SETUID, "CAP_SETUID", "users other than root can't bind unix sockets"},
 		{unix.CAP_NET_BIND_SERVICE, "CAP_NET_BIND_SERVICE", "ports below 1024 can't be bound"},

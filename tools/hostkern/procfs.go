@@ -7,6 +7,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -24,6 +25,7 @@ type status struct {
 	IDs                kern.IDs
 	Groups             []int
 	Seccomp            int
+	Filters            int // of seccomp(2); 0 before Linux 5.9
 	Umask              int
 	Command            string
 }
@@ -67,6 +69,8 @@ func parseStatus(b []byte) (status, error) {
 			}
 		case "Seccomp":
 			number(&s.Seccomp)
+		case "Seccomp_filters":
+			number(&s.Filters)
 		}
 		if err != nil {
 			return s, fmt.Errorf("%s: %w", key, err)
@@ -181,6 +185,12 @@ func parseStat(b []byte) (stat, error) {
 		*n.to = v
 	}
 	return s, nil
+}
+
+// isGone says whether an error of reading /proc/PID is that there is no such
+// process any more, and not hostkern's own.
+func isGone(err error) bool {
+	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH)
 }
 
 func readStat(pid int) (stat, error) {

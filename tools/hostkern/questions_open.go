@@ -113,7 +113,7 @@ func (c *call) look(at int, path string, flags uint64, st *unix.Stat_t) bool {
 		base = "fd/" + strconv.Itoa(at)
 	}
 	found := false
-	_ = c.reach(func() error {
+	_ = reach(c.st.IDs, func() error {
 		base, path := base, path
 		absolute := len(path) > 0 && path[0] == '/'
 		if !absolute {

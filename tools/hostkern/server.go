@@ -268,6 +268,14 @@ func (c *client) call(name string, q *request, done func()) reply {
 
 // hello gives the filter, and how to install it.
 func (c *client) hello() reply {
+	// Without its listener nobody would answer it, not even that it may end.
+	fd, err := c.take(0)
+	if err == nil {
+		unix.Close(fd)
+	} else if err != unix.EBADF {
+		c.h.say("process %d: its descriptors can't be reached: %v; hostkern may need CAP_SYS_PTRACE", c.p.pid, err)
+		return reply{err: err, fd: -1}
+	}
 	flags, _ := seccompFlags()
 	p := makeFilter(c.p.pid, c.h.opens)
 	b := binary.NativeEndian.AppendUint64(nil, flags)

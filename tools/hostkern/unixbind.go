@@ -21,7 +21,7 @@ func (c *call) bindUnix(s *sock, addr []byte) error {
 	}
 	const how = unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC
 	root, cwd := -1, -1
-	err := c.reach(func() (err error) {
+	err := reach(c.st.IDs, func() (err error) {
 		root, err = unix.Open(procPath(int(c.n.TID), "root"), how, 0)
 		return err
 	})
@@ -29,7 +29,7 @@ func (c *call) bindUnix(s *sock, addr []byte) error {
 		return err
 	}
 	defer unix.Close(root)
-	err = c.reach(func() (err error) {
+	err = reach(c.st.IDs, func() (err error) {
 		cwd, err = unix.Open(procPath(int(c.n.TID), "cwd"), how, 0)
 		return err
 	})
