@@ -189,166 +189,133 @@ hk_ask_route(struct proc *p, int type)
 
 /* ---- About another process. */
 
-/* kern.lwp asks KPTR with the lwp's lock held, a spin lock. */
-int
-hk_ask_cansee(struct proc *p, struct proc *t, unsigned long req)
+/* The locks that are held where a question about a process is asked. */
+#define	LOCK_LIST	1	/* of all processes */
+#define	LOCK_PROC	2	/* the process's */
+#define	LOCK_LWP	4	/* its thread's, a spin lock */
+
+static int
+ask_process(struct proc *p, struct proc *t, int locks, uint64_t action,
+    void *a1, void *a2, void *a3)
 {
 	struct lwp *tl = LIST_FIRST(&t->p_lwps);
 	BEGIN(p);
 
-	mutex_enter(&proc_lock);
-	mutex_enter(t->p_lock);
-	if (req == KAUTH_REQ_PROCESS_CANSEE_KPTR)
+	if ((locks & LOCK_LIST) != 0)
+		mutex_enter(&proc_lock);
+	if ((locks & LOCK_PROC) != 0)
+		mutex_enter(t->p_lock);
+	if ((locks & LOCK_LWP) != 0)
 		lwp_lock(tl);
-	error = kauth_authorize_process(cred, KAUTH_PROCESS_CANSEE, t,
-	    KAUTH_ARG(req), NULL, NULL);
-	if (req == KAUTH_REQ_PROCESS_CANSEE_KPTR)
+	error = kauth_authorize_process(cred, action, t, a1, a2, a3);
+	if ((locks & LOCK_LWP) != 0)
 		lwp_unlock(tl);
-	mutex_exit(t->p_lock);
-	mutex_exit(&proc_lock);
+	if ((locks & LOCK_PROC) != 0)
+		mutex_exit(t->p_lock);
+	if ((locks & LOCK_LIST) != 0)
+		mutex_exit(&proc_lock);
 	END();
+}
+
+/* kern.lwp asks KPTR of each thread. */
+int
+hk_ask_cansee(struct proc *p, struct proc *t, unsigned long req)
+{
+
+	return ask_process(p, t, LOCK_LIST | LOCK_PROC |
+	    (req == KAUTH_REQ_PROCESS_CANSEE_KPTR ? LOCK_LWP : 0),
+	    KAUTH_PROCESS_CANSEE, KAUTH_ARG(req), NULL, NULL);
 }
 
 int
 hk_ask_signal(struct proc *p, struct proc *t, int signo)
 {
-	BEGIN(p);
 
-	mutex_enter(&proc_lock);
-	mutex_enter(t->p_lock);
-	error = kauth_authorize_process(cred, KAUTH_PROCESS_SIGNAL, t,
+	return ask_process(p, t, LOCK_LIST | LOCK_PROC, KAUTH_PROCESS_SIGNAL,
 	    KAUTH_ARG(signo), NULL, NULL);
-	mutex_exit(t->p_lock);
-	mutex_exit(&proc_lock);
-	END();
 }
 
 /* ptrace(2) looks first whether the process may be seen. */
 int
 hk_ask_ptrace(struct proc *p, struct proc *t, int request)
 {
-	BEGIN(p);
 
-	mutex_enter(&proc_lock);
-	mutex_enter(t->p_lock);
-	error = 0;
-	if (p != t && kauth_authorize_process(cred, KAUTH_PROCESS_CANSEE, t,
-	    KAUTH_ARG(KAUTH_REQ_PROCESS_CANSEE_ENTRY), NULL, NULL) != 0)
-		error = ESRCH;
-	if (error == 0)
-		error = kauth_authorize_process(cred, KAUTH_PROCESS_PTRACE, t,
-		    KAUTH_ARG(request), NULL, NULL);
-	mutex_exit(t->p_lock);
-	mutex_exit(&proc_lock);
-	END();
+	if (p != t &&
+	    hk_ask_cansee(p, t, KAUTH_REQ_PROCESS_CANSEE_ENTRY) != 0)
+		return ESRCH;
+	return ask_process(p, t, LOCK_LIST | LOCK_PROC, KAUTH_PROCESS_PTRACE,
+	    KAUTH_ARG(request), NULL, NULL);
 }
 
 int
 hk_ask_ktrace(struct proc *p, struct proc *t)
 {
-	BEGIN(p);
 
-	mutex_enter(t->p_lock);
-	error = kauth_authorize_process(cred, KAUTH_PROCESS_KTRACE, t, NULL,
-	    NULL, NULL);
-	mutex_exit(t->p_lock);
-	END();
+	return ask_process(p, t, LOCK_PROC, KAUTH_PROCESS_KTRACE, NULL, NULL,
+	    NULL);
 }
 
 int
 hk_ask_procfs(struct proc *p, struct proc *t, unsigned long rw)
 {
-	BEGIN(p);
 
-	error = kauth_authorize_process(cred, KAUTH_PROCESS_PROCFS, t, NULL,
-	    KAUTH_ARG(rw), NULL);
-	END();
+	return ask_process(p, t, 0, KAUTH_PROCESS_PROCFS, NULL, KAUTH_ARG(rw),
+	    NULL);
 }
 
 int
 hk_ask_kevent(struct proc *p, struct proc *t)
 {
-	BEGIN(p);
 
-	mutex_enter(t->p_lock);
-	error = kauth_authorize_process(cred, KAUTH_PROCESS_KEVENT_FILTER, t,
-	    NULL, NULL, NULL) != 0 ? EACCES : 0;
-	mutex_exit(t->p_lock);
-	END();
+	return ask_process(p, t, LOCK_PROC, KAUTH_PROCESS_KEVENT_FILTER, NULL,
+	    NULL, NULL) != 0 ? EACCES : 0;
 }
 
 int
 hk_ask_nice(struct proc *p, struct proc *t, int nice)
 {
-	BEGIN(p);
 
-	mutex_enter(&proc_lock);
-	mutex_enter(t->p_lock);
-	error = kauth_authorize_process(cred, KAUTH_PROCESS_NICE, t,
+	return ask_process(p, t, LOCK_LIST | LOCK_PROC, KAUTH_PROCESS_NICE,
 	    KAUTH_ARG(nice), NULL, NULL) != 0 ? EACCES : 0;
-	mutex_exit(t->p_lock);
-	mutex_exit(&proc_lock);
-	END();
 }
 
-/* SETPARAM is asked with the lwp's lock held, a spin lock. */
 int
 hk_ask_sched(struct proc *p, struct proc *t, uint64_t action, int policy,
     int priority)
 {
-	struct lwp *tl = LIST_FIRST(&t->p_lwps);
-	BEGIN(p);
 
-	mutex_enter(t->p_lock);
-	if (action == KAUTH_PROCESS_SCHEDULER_SETPARAM)
-		lwp_lock(tl);
-	error = kauth_authorize_process(cred, action, t, tl,
-	    KAUTH_ARG(policy), KAUTH_ARG(priority));
-	if (action == KAUTH_PROCESS_SCHEDULER_SETPARAM)
-		lwp_unlock(tl);
-	mutex_exit(t->p_lock);
-	END();
+	return ask_process(p, t, LOCK_PROC |
+	    (action == KAUTH_PROCESS_SCHEDULER_SETPARAM ? LOCK_LWP : 0),
+	    action, LIST_FIRST(&t->p_lwps), KAUTH_ARG(policy),
+	    KAUTH_ARG(priority));
 }
 
 int
 hk_ask_rlimit(struct proc *p, struct proc *t, unsigned long req, int which,
     uint64_t soft, uint64_t hard)
 {
-	struct rlimit rl;
-	BEGIN(p);
+	struct rlimit rl = { .rlim_cur = soft, .rlim_max = hard };
 
 	if ((u_int)which >= RLIM_NLIMITS)
-		error = EINVAL;
-	else {
-		rl.rlim_cur = soft;
-		rl.rlim_max = hard;
-		error = kauth_authorize_process(cred, KAUTH_PROCESS_RLIMIT, t,
-		    KAUTH_ARG(req), &rl, KAUTH_ARG(which));
-	}
-	END();
+		return EINVAL;
+	return ask_process(p, t, 0, KAUTH_PROCESS_RLIMIT, KAUTH_ARG(req), &rl,
+	    KAUTH_ARG(which));
 }
 
 int
 hk_ask_process(struct proc *p, struct proc *t, uint64_t action,
     unsigned long req)
 {
-	BEGIN(p);
 
-	error = kauth_authorize_process(cred, action, t, KAUTH_ARG(req),
-	    NULL, NULL);
-	END();
+	return ask_process(p, t, 0, action, KAUTH_ARG(req), NULL, NULL);
 }
 
 int
 hk_ask_setid(struct proc *p)
 {
-	BEGIN(p);
 
-	mutex_enter(p->p_lock);
-	error = kauth_authorize_process(cred, KAUTH_PROCESS_SETID, p, NULL,
-	    NULL, NULL);
-	mutex_exit(p->p_lock);
-	END();
+	return ask_process(p, p, LOCK_PROC, KAUTH_PROCESS_SETID, NULL, NULL,
+	    NULL);
 }
 
 /* Any refusal is EAGAIN to who forks. */
@@ -356,13 +323,13 @@ int
 hk_ask_fork(struct proc *p)
 {
 	u_int n;
-	BEGIN(p);
+	int error;
 
 	n = atomic_inc_uint_nv(&nprocs);
-	error = kauth_authorize_process(cred, KAUTH_PROCESS_FORK, p,
-	    KAUTH_ARG(n), NULL, NULL) != 0 ? EAGAIN : 0;
+	error = ask_process(p, p, 0, KAUTH_PROCESS_FORK, KAUTH_ARG(n), NULL,
+	    NULL);
 	atomic_dec_uint(&nprocs);
-	END();
+	return error != 0 ? EAGAIN : 0;
 }
 
 /* ---- Sockets and ports. */
@@ -393,13 +360,24 @@ union address {
 	struct sockaddr_storage	ss;
 };
 
+static int
+ask_bind(struct proc *p, struct socket *so, enum kauth_network_req req,
+    union address *a)
+{
+	BEGIN(p);
+
+	solock(so);
+	error = kauth_authorize_network(cred, KAUTH_NETWORK_BIND, req, so, a,
+	    NULL);
+	sounlock(so);
+	END();
+}
+
 /* Ports below 1024 are privileged; a refusal is EACCES. */
 int
 hk_ask_bind(struct proc *p, struct socket *so, uint16_t port)
 {
 	union address a;
-	enum kauth_network_req req;
-	BEGIN(p);
 
 	memset(&a, 0, sizeof(a));
 	if (so->so_proto->pr_domain->dom_family == AF_INET6) {
@@ -411,13 +389,9 @@ hk_ask_bind(struct proc *p, struct socket *so, uint16_t port)
 		a.in.sin_family = AF_INET;
 		a.in.sin_port = htons(port);
 	}
-	req = port != 0 && port < IPPORT_RESERVED ?
-	    KAUTH_REQ_NETWORK_BIND_PRIVPORT : KAUTH_REQ_NETWORK_BIND_PORT;
-	solock(so);
-	error = kauth_authorize_network(cred, KAUTH_NETWORK_BIND, req, so,
-	    &a, NULL) != 0 ? EACCES : 0;
-	sounlock(so);
-	END();
+	return ask_bind(p, so, port != 0 && port < IPPORT_RESERVED ?
+	    KAUTH_REQ_NETWORK_BIND_PRIVPORT : KAUTH_REQ_NETWORK_BIND_PORT,
+	    &a) != 0 ? EACCES : 0;
 }
 
 /* The first question of an automatic choice. */
@@ -436,31 +410,19 @@ int
 hk_ask_candidate(struct proc *p, struct socket *so, uint16_t port, int low)
 {
 	union address a;
-	enum kauth_network_req req;
-	BEGIN(p);
 
 	memset(&a, 0xa5, sizeof(a));
 	if (so->so_proto->pr_domain->dom_family == AF_INET6)
 		a.in6.sin6_port = port;
 	else
 		a.in.sin_port = port;
-	req = low ? KAUTH_REQ_NETWORK_BIND_PRIVPORT :
-	    KAUTH_REQ_NETWORK_BIND_PORT;
-	solock(so);
-	error = kauth_authorize_network(cred, KAUTH_NETWORK_BIND, req, so,
-	    &a, NULL) != 0 ? EACCES : 0;
-	sounlock(so);
-	END();
+	return ask_bind(p, so, low ? KAUTH_REQ_NETWORK_BIND_PRIVPORT :
+	    KAUTH_REQ_NETWORK_BIND_PORT, &a) != 0 ? EACCES : 0;
 }
 
 int
 hk_ask_bind_anyaddr(struct proc *p, struct socket *so)
 {
-	BEGIN(p);
 
-	solock(so);
-	error = kauth_authorize_network(cred, KAUTH_NETWORK_BIND,
-	    KAUTH_REQ_NETWORK_BIND_ANYADDR, so, NULL, NULL);
-	sounlock(so);
-	END();
+	return ask_bind(p, so, KAUTH_REQ_NETWORK_BIND_ANYADDR, NULL);
 }
