@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"jails/src/durable"
 	"jails/src/jail"
 	"jails/src/output"
 	"jails/src/secmodel"
@@ -191,7 +192,7 @@ func hint(err error) string {
 		return "" // says it
 	case errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0:
 		return "run it as root"
-	case jail.Full(err):
+	case durable.Full(err):
 		return "make room, and try again"
 	}
 	r, ok := errors.AsType[*secmodel.Refused](err)

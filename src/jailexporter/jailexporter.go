@@ -18,8 +18,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"jails/src/command"
+	"jails/src/durable"
 	"jails/src/exit"
-	"jails/src/jail"
 	"jails/src/metrics"
 	"jails/src/secmodel"
 )
@@ -143,5 +143,5 @@ func writeOnce(open func() (reader, error), file string, stdout io.Writer) error
 	if err := metrics.WriteText(&b, &s); err != nil {
 		return err
 	}
-	return exit.With(jail.WriteFile(file, b.Bytes(), 0o644, false), exit.IO, "")
+	return exit.With(durable.WriteFile(file, b.Bytes(), 0o644, false), exit.IO, "")
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"jails/src/command"
+	"jails/src/durable"
 	"jails/src/exit"
 	"jails/src/jail"
 	"jails/src/lifecycle"
@@ -114,7 +115,7 @@ func (h *host) replace(name string, old, text []byte) (err error) {
 	if path, err = filepath.EvalSymlinks(path); err != nil {
 		return err
 	}
-	return jail.WriteFile(path, text, st.Mode().Perm(), false)
+	return durable.WriteFile(path, text, st.Mode().Perm(), false)
 }
 
 // setKeys makes the changes that options ask for.

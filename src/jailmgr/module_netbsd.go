@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"jails/src/jail"
+	"jails/src/durable"
 	"jails/src/secmodel"
 )
 
@@ -65,7 +65,7 @@ func loadModule() (string, error) {
 	if len(old) > 0 && old[len(old)-1] != '\n' {
 		old = append(old, '\n')
 	}
-	if err := jail.WriteFile(modulesConf, append(old, module+"\n"...), 0o644, false); err != nil {
+	if err := durable.WriteFile(modulesConf, append(old, module+"\n"...), 0o644, false); err != nil {
 		return "", err
 	}
 	return module + " loaded; it will be again at boot (" + modulesConf + ")", nil

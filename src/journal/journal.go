@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"jails/src/jail"
+	"jails/src/durable"
 )
 
 // Step is one thing done, or about to be done when its doer ended. So its
@@ -114,7 +114,7 @@ func (j *Journal) Sync() error {
 	if err := j.file.Sync(); err != nil {
 		return err
 	}
-	return jail.SyncDir(filepath.Dir(j.path))
+	return durable.SyncDir(filepath.Dir(j.path))
 }
 
 // Has says whether a step of that kind was recorded.

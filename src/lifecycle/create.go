@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"jails/src/durable"
 	"jails/src/jail"
 	"jails/src/journal"
 	"jails/src/root"
@@ -60,7 +61,7 @@ func (h *Host) create(ctx context.Context, def *jail.Definition, text []byte, j 
 		return err
 	}
 	// It may hold secrets, in services' environments.
-	return jail.WriteFile(path, text, 0o600, true)
+	return durable.WriteFile(path, text, 0o600, true)
 }
 
 // furnish makes the data of a jail whose definition was written by hand.
@@ -116,7 +117,7 @@ func (h *Host) Destroy(ctx context.Context, name string, volumes bool) error {
 				err = errors.Join(err, j.Remove())
 			}
 		}
-		if jail.Full(err) {
+		if durable.Full(err) {
 			// Without a journal the definition goes first: what an
 			// interruption leaves does not look like a jail, and can be
 			// destroyed again.
@@ -159,7 +160,7 @@ func (h *Host) removeDefinition(name string) error {
 	path := h.Layout.Definition(name)
 	err := os.Remove(path)
 	if err == nil || errors.Is(err, os.ErrNotExist) {
-		err = jail.SyncDir(filepath.Dir(path))
+		err = durable.SyncDir(filepath.Dir(path))
 	}
 	if errors.Is(err, os.ErrNotExist) {
 		return nil

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"jails/src/durable"
 	"jails/src/jail"
 	"jails/src/root"
 	"jails/src/secmodel"
@@ -33,7 +34,7 @@ func (k *fakeKernel) Create(name, root string, _ secmodel.Config) (secmodel.ID, 
 	}
 	id := time.Now().UnixNano()%1e9 + 1
 	// At once, as the kernel does it.
-	err := jail.WriteFile(k.path(name), fmt.Appendf(nil, "%d %s", id, root), 0o600, true)
+	err := durable.WriteFile(k.path(name), fmt.Appendf(nil, "%d %s", id, root), 0o600, true)
 	if errors.Is(err, os.ErrExist) {
 		return 0, secmodel.ErrExists
 	}

@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"jails/src/durable"
 	"jails/src/jail"
 	"jails/src/journal"
 	"jails/src/root"
@@ -311,7 +312,7 @@ func (h *Host) recoverDamaged(ctx context.Context, name string) error {
 // runs is left alone.
 func (h *Host) Repair(ctx context.Context, name string) error {
 	return h.locked(ctx, name, "repair", func() error {
-		if err := jail.SweepFile(h.Layout.Definition(name)); err != nil {
+		if err := durable.Sweep(h.Layout.Definition(name)); err != nil {
 			return err
 		}
 		_, exists, err := h.lookup(name)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"jails/src/durable"
 	"jails/src/jail"
 	"jails/src/journal"
 	"jails/src/secmodel"
@@ -210,7 +211,7 @@ func (h *Host) stop(ctx context.Context, name string, timeout time.Duration) (bo
 	if !j.Has(stepStop) {
 		// On a full disk a stop goes on without: what it might leave is found
 		// to have ended by itself.
-		if err := j.Record(false, stepStop); err != nil && !jail.Full(err) {
+		if err := j.Record(false, stepStop); err != nil && !durable.Full(err) {
 			return true, errors.Join(err, j.Close())
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"jails/src/durable"
 	"jails/src/jail"
 )
 
@@ -133,7 +134,7 @@ func (s *Store) Bootstrap(ctx context.Context, o Bootstrap) (_ *Base, err error)
 	}
 	b.Bytes, b.Skipped, b.Unowned, b.Took = x.bytes, x.skipped, x.unowned, time.Since(start)
 	b.Seconds = b.Took.Seconds()
-	return b, jail.SyncDir(s.Layout.Bases())
+	return b, durable.SyncDir(s.Layout.Bases())
 }
 
 // set verifies an archive and extracts it. What is read the second time must

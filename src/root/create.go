@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"jails/src/durable"
 	"jails/src/jail"
 )
 
@@ -92,7 +93,7 @@ func (s *Store) Create(ctx context.Context, def *jail.Definition, rec Recorder) 
 	if err := syncTree(dir); err != nil {
 		return err
 	}
-	return jail.SyncDir(s.Layout.Jails())
+	return durable.SyncDir(s.Layout.Jails())
 }
 
 // Destroy removes all that a jail has on disk, volumes and definition

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"jails/src/durable"
 	"jails/src/jail"
 )
 
@@ -227,7 +228,7 @@ func (p *preparing) copied(ctx context.Context) error {
 		if err := copyTree(ctx, base, data, append([]string{"dev"}, Writable...)...); err != nil {
 			return err
 		}
-		if err := jail.WriteFile(stamp, []byte(p.def.Base+"\n"), 0o600, false); err != nil {
+		if err := durable.WriteFile(stamp, []byte(p.def.Base+"\n"), 0o600, false); err != nil {
 			return err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"jails/src/durable"
 	"jails/src/jail"
 	"jails/src/journal"
 )
@@ -37,7 +38,7 @@ func (u *Undo) Step(step journal.Step) (mine bool, err error) {
 	case StepTree:
 		return true, u.store.removeTree(path)
 	case StepFile:
-		if err := jail.SweepFile(path); err != nil {
+		if err := durable.Sweep(path); err != nil {
 			return true, err
 		}
 		// Someone else's file of that name is not ours to remove.

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"jails/src/control"
+	"jails/src/durable"
 	"jails/src/event"
 	"jails/src/exit"
 	"jails/src/jail"
@@ -267,7 +268,7 @@ func (s *supervisor) launch() {
 
 func (s *supervisor) spawnInit() error {
 	idFile := filepath.Join(s.layout.Run(s.name), idName)
-	if err := jail.WriteFile(idFile, []byte(s.id.String()+"\n"), 0o600, false); err != nil {
+	if err := durable.WriteFile(idFile, []byte(s.id.String()+"\n"), 0o600, false); err != nil {
 		return err
 	}
 	listener, err := control.Listen(s.layout.ControlSocket(s.name))

@@ -1,11 +1,10 @@
-package jail
+package durable
 
 import (
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -64,14 +63,14 @@ func TestWriteFileRace(t *testing.T) {
 	}
 }
 
-func TestSweepFile(t *testing.T) {
+func TestSweep(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"web.toml", ".web.toml.123", ".web.toml.swp", ".web2.toml.123", "web.toml.123"} {
 		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := SweepFile(filepath.Join(dir, "web.toml")); err != nil {
+	if err := Sweep(filepath.Join(dir, "web.toml")); err != nil {
 		t.Error(err)
 	}
 	entries, err := os.ReadDir(dir)
@@ -81,73 +80,7 @@ func TestSweepFile(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, ".web.toml.123")); err == nil {
 		t.Error("not removed")
 	}
-	if err := SweepFile("/nonexistent/x"); err != nil {
+	if err := Sweep("/nonexistent/x"); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestLock(t *testing.T) {
-	l := Layout{Prefix: t.TempDir()}
-	k, err := l.Lock("web", "start")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = l.Lock("web", "stop")
-	want := fmt.Sprintf("process %d works on jail web (start); try again later", os.Getpid())
-	if !errors.Is(err, ErrLocked) || err.Error() != want {
-		t.Errorf("got %v, want %s", err, want)
-	}
-	other, err := l.Lock("web2", "stop")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(other.Unlock(), k.Unlock()); err != nil {
-		t.Error(err)
-	}
-	if entries, _ := os.ReadDir(l.locks()); len(entries) != 0 {
-		t.Errorf("left behind: %v", entries)
-	}
-}
-
-// A lock file that goes away between open and flock never lets two in.
-func TestLockRace(t *testing.T) {
-	l := Layout{Prefix: t.TempDir()}
-	var inside atomic.Int32
-	var wg sync.WaitGroup
-	for range 8 {
-		wg.Go(func() {
-			for range 200 {
-				k, err := l.Lock("web", "test")
-				if errors.Is(err, ErrLocked) {
-					continue
-				} else if err != nil {
-					t.Error(err)
-					return
-				}
-				if inside.Add(1) != 1 {
-					t.Error("two hold the lock")
-				}
-				inside.Add(-1)
-				if err := k.Unlock(); err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	wg.Wait()
-}
-
-func TestPaths(t *testing.T) {
-	t.Setenv("JAILS_PREFIX", "")
-	if got := Paths().Definition("web"); got != "/etc/jails/web.toml" {
-		t.Error(got)
-	}
-	t.Setenv("JAILS_PREFIX", "/tmp/x/")
-	if got := Paths().ControlSocket("web"); got != "/tmp/x/var/run/jails/web/control.sock" {
-		t.Error(got)
-	}
-	t.Setenv("JAILS_PREFIX", "rel")
-	if got := Paths().Root("web"); !strings.HasPrefix(got, "/") || !strings.HasSuffix(got, "/rel/var/jails/jail/web/root") {
-		t.Error(got)
 	}
 }
