@@ -1,12 +1,11 @@
 package supervise
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -14,6 +13,7 @@ import (
 	"jails/src/control"
 	"jails/src/exit"
 	"jails/src/jail"
+	"jails/src/lock"
 )
 
 // Files in the jail's run directory, beside the control socket and the lock.
@@ -44,18 +44,11 @@ func (e *LockedError) ExitCode() int { return exit.Temporary }
 // ExitHint makes it an exit.Hinter.
 func (e *LockedError) ExitHint() string { return "see: jailmgr status " + e.Jail }
 
-// lock is held by the one supervisor of a jail for as long as it lives: the
-// kernel lets go of it however the process ends.
-type lock struct {
-	file *os.File
-	path string
-}
-
-// lockSupervisor takes the lock. It has patience with a supervisor that holds
-// it: one whose starter was killed is about to end.
-func lockSupervisor(l jail.Layout, name string, patience time.Duration) (*lock, error) {
+// lockSupervisor takes the lock that the one supervisor of a jail holds for as
+// long as it lives. It has patience with a supervisor that holds it: one whose
+// starter was killed is about to end.
+func lockSupervisor(l jail.Layout, name string, patience time.Duration) (*lock.Lock, error) {
 	deadline := time.Now().Add(patience)
-	path := l.SupervisorLock(name)
 	for {
 		// One who ends removes the file and then the directory, which MkdirAll
 		// may just have found there.
@@ -66,73 +59,27 @@ func lockSupervisor(l jail.Layout, name string, patience time.Duration) (*lock, 
 		if err != nil {
 			return nil, err
 		}
-		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
-		if errors.Is(err, os.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		if err := flock(f, unix.LOCK_EX|unix.LOCK_NB); err != nil {
-			if errors.Is(err, unix.EWOULDBLOCK) && time.Now().Before(deadline) {
-				f.Close()
-				time.Sleep(10 * time.Millisecond)
-				continue
-			}
-			defer f.Close()
-			if errors.Is(err, unix.EWOULDBLOCK) {
-				return nil, &LockedError{name, readPID(f)}
-			}
-			return nil, fmt.Errorf("lock %s: %w", path, err)
-		}
-		// It may have removed the file in between.
-		if !isAt(f, path) {
-			f.Close()
-			continue
-		}
-		err = f.Truncate(0)
-		if err == nil {
-			_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
-		}
-		if err != nil {
-			f.Close()
-			return nil, err
-		}
-		return &lock{f, path}, nil
-	}
-}
-
-func flock(f *os.File, how int) error {
-	for {
-		if err := unix.Flock(int(f.Fd()), how); err != unix.EINTR {
-			return err
+		k, err := lock.Take(l.SupervisorLock(name), "")
+		held, is := errors.AsType[*lock.HeldError](err)
+		switch {
+		case errors.Is(err, os.ErrNotExist):
+		case !is:
+			return k, err
+		case time.Now().Before(deadline):
+			time.Sleep(10 * time.Millisecond)
+		default:
+			return nil, &LockedError{name, held.PID}
 		}
 	}
 }
 
-func isAt(f *os.File, path string) bool {
-	mine, err1 := f.Stat()
-	there, err2 := os.Stat(path)
-	return err1 == nil && err2 == nil && os.SameFile(mine, there)
-}
-
-func readPID(f *os.File) int {
-	var b [16]byte
-	n, _ := f.ReadAt(b[:], 0)
-	pid, err := strconv.Atoi(strings.TrimSpace(string(b[:n])))
-	if err != nil || pid < 0 {
-		return 0
-	}
-	return pid
-}
-
-// release removes the lock's file, and the run directory if nothing else is
-// in it.
-func (k *lock) release() error {
-	err := os.Remove(k.path)
+// unlockSupervisor gives the lock back, and removes the run directory if
+// nothing else is in it.
+func unlockSupervisor(l jail.Layout, name string, k *lock.Lock) error {
+	err := k.Unlock()
 	// Others may keep files there.
-	_ = os.Remove(filepath.Dir(k.path))
-	return errors.Join(err, k.file.Close())
+	_ = os.Remove(l.Run(name))
+	return err
 }
 
 // Running says whether the jail has a supervisor. It asks its socket, not the
@@ -144,4 +91,14 @@ func Running(name string) bool {
 	}
 	unix.Close(fd)
 	return true
+}
+
+// Gone returns when the jail has no supervisor any more, or with ctx's error.
+// One that has lost its jail, or is so young that it does not answer yet, holds
+// its lock as long as it lives.
+func Gone(ctx context.Context, name string) error {
+	if err := lock.Wait(ctx, jail.Paths().SupervisorLock(name)); err != nil {
+		return fmt.Errorf("the supervisor of jail %s does not end: %w", name, err)
+	}
+	return nil
 }

@@ -32,7 +32,7 @@ func TestLockHandedOn(t *testing.T) {
 					return
 				}
 				<-held
-				if err := k.release(); err != nil {
+				if err := unlockSupervisor(l, "web", k); err != nil {
 					ended <- err
 					return
 				}

@@ -162,7 +162,7 @@ func run(name, definition string, kernel Kernel, notice *notice) error {
 	released := false
 	defer func() {
 		if !released {
-			k.release()
+			unlockSupervisor(layout, name, k)
 		}
 	}()
 	if notice.abandoned() {
@@ -192,7 +192,7 @@ func run(name, definition string, kernel Kernel, notice *notice) error {
 	}
 	// Those who wait for the stop may want to start the jail again at once.
 	released = true
-	err = errors.Join(err, s.log.Close(), k.release())
+	err = errors.Join(err, s.log.Close(), unlockSupervisor(layout, name, k))
 	s.answer(err)
 	return err
 }

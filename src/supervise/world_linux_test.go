@@ -78,7 +78,9 @@ func (w *world) define(services string) {
 // clean leaves no process behind, whatever the test did.
 func (w *world) clean() {
 	if f, err := os.Open(w.layout.SupervisorLock(w.name)); err == nil {
-		if pid := readPID(f); pid > 0 && w.Failed() {
+		pid := 0
+		fmt.Fscan(f, &pid)
+		if pid > 0 && w.Failed() {
 			unix.Kill(pid, unix.SIGKILL)
 		} else if pid > 0 && unix.Kill(pid, 0) == nil {
 			w.Errorf("supervisor %d still runs", pid)
