@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
-	"golang.org/x/sys/unix"
 
 	"jails/src/secmodel"
 )
@@ -20,15 +19,10 @@ func destroyCommand() *cli.Command {
 		},
 		BashComplete: completeJails,
 		Action: ofJail(func(c *cli.Context, k *secmodel.Client, j *secmodel.Jail) error {
-			if c.Bool("kill") {
-				if err := k.Kill(j.ID, int(unix.SIGKILL)); err != nil {
-					return err
-				}
-				if err := await(c.Context, k, j, c.Duration("wait")); err != nil {
-					return err
-				}
+			if !c.Bool("kill") {
+				return k.Destroy(j.ID)
 			}
-			return k.Destroy(j.ID)
+			return within(c.Context, c.Duration("wait"), j, k.End)
 		}),
 	}
 }

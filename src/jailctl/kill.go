@@ -47,14 +47,14 @@ func kill(c *cli.Context, k *secmodel.Client, j *secmodel.Jail) error {
 	if c.Duration("wait") == 0 {
 		return nil
 	}
-	return await(c.Context, k, j, c.Duration("wait"))
+	return within(c.Context, c.Duration("wait"), j, k.Wait)
 }
 
-// await waits until the jail has no process left.
-func await(ctx context.Context, k *secmodel.Client, j *secmodel.Jail, most time.Duration) error {
+// within does what waits until the jail has no process left.
+func within(ctx context.Context, most time.Duration, j *secmodel.Jail, wait func(context.Context, secmodel.ID) error) error {
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
-	err := k.Wait(ctx, j.ID)
+	err := wait(ctx, j.ID)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return &exit.Error{Code: exit.Temporary, Msg: fmt.Sprintf("jail %q still has processes after %s", j.Name, most), Hint: "see: jailctl ps " + j.Name}
 	}

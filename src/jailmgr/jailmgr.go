@@ -82,6 +82,8 @@ func (supervisor) Stop(ctx context.Context, name string, timeout time.Duration) 
 
 func (supervisor) Running(name string) bool { return supervise.Running(name) }
 
+func (supervisor) Gone(ctx context.Context, name string) error { return supervise.Gone(ctx, name) }
+
 // What a verb needs of the kernel's model.
 const (
 	withoutKernel = iota

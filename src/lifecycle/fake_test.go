@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"jails/src/durable"
 	"jails/src/jail"
 	"jails/src/root"
@@ -69,21 +67,12 @@ func (k *fakeKernel) byID(id secmodel.ID) string {
 	return ""
 }
 
-func (k *fakeKernel) Kill(id secmodel.ID, _ int) error {
-	if k.byID(id) == "" {
-		return secmodel.ErrNoJail
-	}
-	_ = os.Remove(k.path(k.byID(id)) + ".init")
-	return nil
-}
-
-func (k *fakeKernel) Wait(context.Context, secmodel.ID) error { return nil }
-
-func (k *fakeKernel) Destroy(id secmodel.ID) error {
+func (k *fakeKernel) End(_ context.Context, id secmodel.ID) error {
 	name := k.byID(id)
 	if name == "" {
-		return secmodel.ErrNoJail
+		return nil
 	}
+	_ = os.Remove(k.path(name) + ".init")
 	return os.Remove(k.path(name))
 }
 
@@ -125,7 +114,7 @@ func (s *fakeSupervisor) destroy(name string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(s.kernel.Kill(j.ID, int(unix.SIGKILL)), s.kernel.Destroy(j.ID))
+	return s.kernel.End(context.Background(), j.ID)
 }
 
 func (s *fakeSupervisor) Stop(_ context.Context, name string, _ time.Duration) error {
@@ -142,6 +131,8 @@ func (s *fakeSupervisor) Running(name string) bool {
 	_, err := os.Stat(s.path(name))
 	return err == nil
 }
+
+func (s *fakeSupervisor) Gone(context.Context, string) error { return nil }
 
 // hostAt is a host in a directory, which may have been used before.
 func hostAt(dir string) (*Host, *fakeKernel, *fakeSupervisor) {

@@ -16,8 +16,6 @@ import (
 	"os"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"jails/src/durable"
 	"jails/src/jail"
 	"jails/src/journal"
@@ -28,9 +26,7 @@ import (
 // Kernel is what is asked of the kernel's model; a *secmodel.Client has it.
 type Kernel interface {
 	Create(name, root string, c secmodel.Config) (secmodel.ID, error)
-	Kill(id secmodel.ID, signal int) error
-	Wait(ctx context.Context, id secmodel.ID) error
-	Destroy(id secmodel.ID) error
+	End(ctx context.Context, id secmodel.ID) error
 	Lookup(nameOrID string) (secmodel.Jail, error)
 }
 
@@ -40,6 +36,7 @@ type Supervisor interface {
 	Start(ctx context.Context, name, definition string, progress func(string)) error
 	Stop(ctx context.Context, name string, timeout time.Duration) error
 	Running(name string) bool
+	Gone(ctx context.Context, name string) error
 }
 
 // Host is where the jails are.
@@ -109,8 +106,8 @@ func (h *Host) lookup(name string) (j secmodel.Jail, ok bool, err error) {
 	return j, false, err
 }
 
-// end stops the supervisor, if there is one, kills what is in the kernel's jail of that name, waits until it is
-// empty, and destroys it. No such jail is fine.
+// end stops the supervisor, if there is one, and ends the kernel's jail of that
+// name. No such jail is fine.
 func (h *Host) end(ctx context.Context, name string) error {
 	if h.Supervisor.Running(name) {
 		// It must be gone before another can start. What it can't do in
@@ -119,58 +116,18 @@ func (h *Host) end(ctx context.Context, name string) error {
 			return err
 		}
 	}
-	if err := h.empty(ctx, name); err != nil {
-		return err
-	}
-	return h.supervisorGone(ctx, name)
-}
-
-// empty kills what is in the kernel's jail and destroys it.
-func (h *Host) empty(ctx context.Context, name string) error {
-	j, ok, err := h.lookup(name)
-	if !ok || err != nil {
-		return err
-	}
-	gone := func(err error) bool { return errors.Is(err, secmodel.ErrNoJail) }
-	if err := h.Kernel.Kill(j.ID, int(unix.SIGKILL)); err != nil && !gone(err) {
-		return err
-	}
-	if err := h.Kernel.Wait(ctx, j.ID); err != nil && !gone(err) {
-		return err
-	}
-	if err := h.Kernel.Destroy(j.ID); err != nil && !gone(err) {
-		return err
-	}
-	return nil
-}
-
-// supervisorGone waits for the end of a supervisor that has no jail any more,
-// or that was so young that it did not answer yet: it holds its lock as long
-// as it lives.
-func (h *Host) supervisorGone(ctx context.Context, name string) error {
-	f, err := os.OpenFile(h.Layout.SupervisorLock(name), os.O_RDWR|unix.O_NOFOLLOW, 0)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
+	j, exists, err := h.lookup(name)
 	if err != nil {
 		return err
 	}
+	if exists {
+		if err := h.Kernel.End(ctx, j.ID); err != nil {
+			return err
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, undoTime)
 	defer cancel()
-	held := make(chan error, 1)
-	go func() {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX)
-		for err == unix.EINTR {
-			err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
-		}
-		held <- errors.Join(err, f.Close())
-	}()
-	select {
-	case err := <-held:
-		return err
-	case <-ctx.Done():
-		return fmt.Errorf("the supervisor of jail %s does not end: %w", name, ctx.Err())
-	}
+	return h.Supervisor.Gone(ctx, name)
 }
 
 // undo undoes a journal's steps.

@@ -352,7 +352,7 @@ func TestForeign(t *testing.T) {
 	if err != nil {
 		t.Fatal("it was touched")
 	}
-	if err := k.Destroy(j.ID); err != nil {
+	if err := k.End(ctx, j.ID); err != nil {
 		t.Error(err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -83,6 +84,22 @@ func (c *Client) Wait(ctx context.Context, id ID) error {
 			watched[pid] = false
 		}
 	}
+}
+
+// End kills what is in a jail, waits until it is gone, and destroys the jail.
+// A jail that does not exist is as good.
+func (c *Client) End(ctx context.Context, id ID) error {
+	err := c.Kill(id, int(syscall.SIGKILL))
+	if err == nil {
+		err = c.Wait(ctx, id)
+	}
+	if err == nil {
+		err = c.Destroy(id)
+	}
+	if errors.Is(err, ErrNoJail) {
+		return nil
+	}
+	return err
 }
 
 // members returns the processes of a jail, and whether it has none, or is

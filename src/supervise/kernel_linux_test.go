@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"os"
@@ -148,14 +149,19 @@ func (k marks) Kill(id secmodel.ID, signal int) error {
 	return nil
 }
 
-func (k marks) Wait(ctx context.Context, id secmodel.ID) error {
-	for len(k.members(id)) > 0 {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
+func (k marks) End(ctx context.Context, id secmodel.ID) error {
+	err := k.Kill(id, int(unix.SIGKILL))
+	for err == nil && len(k.members(id)) > 0 {
+		err = ctx.Err()
 		time.Sleep(time.Millisecond)
 	}
-	return nil
+	if err == nil {
+		err = k.Destroy(id)
+	}
+	if errors.Is(err, secmodel.ErrNoJail) {
+		return nil
+	}
+	return err
 }
 
 func (k marks) Destroy(id secmodel.ID) error {

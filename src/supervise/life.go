@@ -99,25 +99,10 @@ func recreate(k Kernel, name string, id secmodel.ID) (secmodel.ID, error) {
 			config.Ports = append(config.Ports, p.Port)
 		}
 	}
-	if err := remove(k, id); err != nil {
+	if err := k.End(context.Background(), id); err != nil {
 		return 0, err
 	}
 	return k.Create(name, j.Root, config)
-}
-
-// remove kills a jail and destroys it. A jail that is gone is as good.
-func remove(k Kernel, id secmodel.ID) error {
-	err := k.Kill(id, int(unix.SIGKILL))
-	if err == nil || errors.Is(err, secmodel.ErrDying) {
-		err = k.Wait(context.Background(), id)
-	}
-	if err == nil {
-		err = k.Destroy(id)
-	}
-	if errors.Is(err, secmodel.ErrNoJail) {
-		return nil
-	}
-	return err
 }
 
 // stop begins the orderly stop.
@@ -169,7 +154,7 @@ func (s *supervisor) finish(err error) {
 	}
 	s.progress("killing the jail's last processes")
 	id := s.id
-	s.work(func() error { return remove(s.kernel, id) }, func(removed error) {
+	s.work(func() error { return s.kernel.End(context.Background(), id) }, func(removed error) {
 		if s.init != nil {
 			s.init.Close()
 			s.init = nil

@@ -31,9 +31,7 @@ type Kernel interface {
 	Lookup(nameOrID string) (secmodel.Jail, error)
 	Ports() ([]secmodel.PortOwner, error)
 	Create(name, root string, c secmodel.Config) (secmodel.ID, error)
-	Kill(id secmodel.ID, signal int) error
-	Wait(ctx context.Context, id secmodel.ID) error
-	Destroy(id secmodel.ID) error
+	End(ctx context.Context, id secmodel.ID) error
 }
 
 // ownName stands on the supervisor's own lines in the log.
