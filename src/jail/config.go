@@ -24,9 +24,9 @@ func (d *Definition) Config() (secmodel.Config, error) {
 		c.Ports = append(c.Ports, r)
 	}
 	for name, l := range d.Limits {
-		i := limitIndex(name)
-		if i < 0 {
-			return c, fmt.Errorf("unknown limit %q", name)
+		i, err := secmodel.ParseLimit(name)
+		if err != nil {
+			return c, err
 		}
 		c.Limits = append(c.Limits, secmodel.Limit{Resource: i, Soft: l.Soft, Hard: l.Hard})
 	}

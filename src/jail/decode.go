@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"jails/src/secmodel"
 )
 
 // rawLimits are [limits] as written: numbers, strings and tables.
@@ -189,7 +191,12 @@ func (d *document) limits(path string, raw rawLimits) map[string]Limit {
 			d.add(at, "%s: %v", name, err)
 			continue
 		}
-		canonical := limitTable[limitIndex(name)].name
+		i, err := secmodel.ParseLimit(name)
+		if err != nil {
+			d.add(at, "%v", err)
+			continue
+		}
+		canonical := secmodel.LimitName(i)
 		if _, twice := limits[canonical]; twice {
 			d.add(at, "%s is the same limit as %s", name, canonical)
 		}

@@ -24,7 +24,7 @@ type Definition struct {
 	Processes uint32   `toml:"processes"` // at most, default 64; 0 for no cap
 	Autostart bool     `toml:"autostart"`
 
-	Limits   map[string]Limit `toml:"-"` // [limits], by name: see LimitNames
+	Limits   map[string]Limit `toml:"-"` // [limits], by name: see secmodel.LimitNames
 	Mounts   []Mount          `toml:"mount"`
 	Services []Service        `toml:"service"`
 	Log      Log              `toml:"log"`

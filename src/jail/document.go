@@ -10,6 +10,8 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
+
+	"jails/src/secmodel"
 )
 
 // fileSize bounds a definition, in bytes.
@@ -163,9 +165,11 @@ func (d *document) descend(typ reflect.Type, path string, key *unstable.Node) (r
 		return limitType, next
 	}
 	if typ.Kind() == reflect.Map {
-		if typ.Elem() == limitType && limitIndex(name) < 0 {
-			d.wrong(key.Raw, "unknown limit %q%s", name, meantOr(name, LimitNames()))
-			return nil, ""
+		if typ.Elem() == limitType {
+			if _, err := secmodel.ParseLimit(name); err != nil {
+				d.wrong(key.Raw, "%v", err)
+				return nil, ""
+			}
 		}
 		return typ.Elem(), next
 	}

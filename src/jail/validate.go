@@ -13,7 +13,6 @@ import (
 const (
 	maxServices = 256
 	maxMounts   = 256
-	maxPorts    = 1024 // the kernel's JAIL_MAXPORTS
 )
 
 func (d *document) check(path string, err error) {
@@ -87,8 +86,8 @@ func (d *document) words(def *Definition) {
 }
 
 func (d *document) ports(ports []string) {
-	if len(ports) > maxPorts {
-		d.add("ports", "%d port ranges; a jail has at most %d", len(ports), maxPorts)
+	if len(ports) > secmodel.MaxPorts {
+		d.add("ports", "%d port ranges; a jail has at most %d", len(ports), secmodel.MaxPorts)
 		return
 	}
 	var ranges []secmodel.PortRange

@@ -18,42 +18,6 @@ import (
 // Unlimited is a limit that is none.
 const Unlimited = math.MaxUint64
 
-// limitTable is in the order of NetBSD's RLIMIT_CPU to RLIMIT_NTHR.
-var limitTable = [...]struct{ name, alias string }{
-	{"cpu", "cputime"},          // seconds
-	{"file-size", "fsize"},      // bytes
-	{"data", "datasize"},        // bytes
-	{"stack", "stacksize"},      // bytes
-	{"core", "coredumpsize"},    // bytes
-	{"resident", "rss"},         // bytes
-	{"locked", "memlock"},       // bytes
-	{"processes", "nproc"},      // of one user
-	{"files", "nofile"},         // open in one process
-	{"socket-buffer", "sbsize"}, // bytes
-	{"address-space", "as"},     // bytes
-	{"threads", "nthr"},         // of one user
-}
-
-// LimitNames are the names of limits, in the order of setrlimit(2)'s numbers
-// on NetBSD.
-func LimitNames() []string {
-	names := make([]string, len(limitTable))
-	for i, l := range limitTable {
-		names[i] = l.name
-	}
-	return names
-}
-
-// limitIndex is the number of a limit, or -1.
-func limitIndex(name string) int {
-	for i, l := range limitTable {
-		if name == l.name || name == l.alias {
-			return i
-		}
-	}
-	return -1
-}
-
 func parseLimit(v any) (Limit, error) {
 	table, ok := v.(map[string]any)
 	if !ok {
@@ -87,16 +51,21 @@ func parseAmount(v any) (uint64, error) {
 		}
 		return uint64(v), nil
 	case string:
-		if v == "unlimited" {
-			return Unlimited, nil
-		}
-		return ParseSize(v)
+		return ParseAmount(v)
 	}
 	return 0, errors.New("not a number, a size or \"unlimited\"")
 }
 
-// ParseSize reads bytes: "512", "64 KB", "1.5 GB" is refused. KB, MB, GB and
-// TB are powers of 1024.
+// ParseAmount reads a limit: what ParseSize does, or "unlimited".
+func ParseAmount(s string) (uint64, error) {
+	if s == "unlimited" {
+		return Unlimited, nil
+	}
+	return ParseSize(s)
+}
+
+// ParseSize reads bytes, at most what an int64 holds: "512", "64 KB"; "1.5 GB"
+// is refused. KB, MB, GB and TB are powers of 1024.
 func ParseSize(s string) (uint64, error) {
 	digits := strings.TrimLeft(s, "0123456789")
 	n, err := strconv.ParseUint(s[:len(s)-len(digits)], 10, 64)
@@ -117,7 +86,7 @@ func ParseSize(s string) (uint64, error) {
 	default:
 		return 0, fmt.Errorf("not a size: %q; write as in \"64 MB\", with B, KB, MB, GB or TB", s)
 	}
-	if n > Unlimited>>shift {
+	if n > math.MaxInt64>>shift {
 		return 0, fmt.Errorf("too large: %q", s)
 	}
 	return n << shift, nil

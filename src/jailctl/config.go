@@ -10,7 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"jails/src/command"
-	"jails/src/nearest"
+	"jails/src/jail"
 	"jails/src/secmodel"
 )
 
@@ -22,7 +22,7 @@ func configFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "allow", Aliases: []string{"a"}, Usage: "allow a `WORD` beyond the level; see jailctl policy --words"},
 		&cli.StringSliceFlag{Name: "deny", Aliases: []string{"d"}, Usage: "deny a `WORD` that the level allows"},
 		&cli.StringFlag{Name: "processes", Aliases: []string{"p"}, Usage: "have at most `NUMBER` processes; 0 for no cap"},
-		&cli.StringSliceFlag{Name: "limit", Aliases: []string{"L"}, Usage: "start each process with a limit of setrlimit(2), `NAME=SOFT[:HARD]`, as in nofile=1024"},
+		&cli.StringSliceFlag{Name: "limit", Aliases: []string{"L"}, Usage: "start each process with a limit of setrlimit(2), `NAME=SOFT[:HARD]`, as in files=1024"},
 		&cli.BoolFlag{Name: "strict", Usage: "bind reserved ports only"},
 		&cli.BoolFlag{Name: "observe", Usage: "record what is denied above the floor, and let it pass"},
 	}
@@ -104,34 +104,25 @@ func parseLimit(s string) (secmodel.Limit, error) {
 	if !ok {
 		return secmodel.Limit{}, fmt.Errorf("bad limit %q: want NAME=SOFT or NAME=SOFT:HARD", s)
 	}
-	l := secmodel.Limit{Resource: slices.Index(secmodel.LimitNames[:], name)}
-	if l.Resource < 0 {
-		if near := nearest.Of(name, secmodel.LimitNames[:]); near != "" {
-			return l, fmt.Errorf("unknown limit %q; did you mean %q?", name, near)
-		}
-		return l, fmt.Errorf("unknown limit %q: one of %s", name, strings.Join(secmodel.LimitNames[:], " "))
+	resource, err := secmodel.ParseLimit(name)
+	if err != nil {
+		return secmodel.Limit{}, err
 	}
 	soft, hard, both := strings.Cut(value, ":")
 	if !both {
 		hard = soft
 	}
-	var err1, err2 error
-	l.Soft, err1 = parseAmount(soft)
-	l.Hard, err2 = parseAmount(hard)
-	if err1 != nil || err2 != nil {
-		return l, fmt.Errorf("bad limit %q: want a number, or unlimited", s)
+	l := secmodel.Limit{Resource: resource}
+	if l.Soft, err = jail.ParseAmount(soft); err == nil {
+		l.Hard, err = jail.ParseAmount(hard)
+	}
+	if err != nil {
+		return l, fmt.Errorf("bad limit %q: %w", s, err)
 	}
 	if l.Soft > l.Hard {
 		return l, fmt.Errorf("bad limit %q: the soft is above the hard", s)
 	}
 	return l, nil
-}
-
-func parseAmount(s string) (uint64, error) {
-	if s == "unlimited" {
-		return math.MaxUint64, nil
-	}
-	return strconv.ParseUint(s, 10, 63)
 }
 
 func amount(n uint64) string {

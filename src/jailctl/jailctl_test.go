@@ -78,7 +78,9 @@ func TestParseSignal(t *testing.T) {
 func TestParseLimit(t *testing.T) {
 	const none = math.MaxUint64
 	for s, want := range map[string]secmodel.Limit{
+		"files=1024":       {Resource: 8, Soft: 1024, Hard: 1024},
 		"nofile=1024":      {Resource: 8, Soft: 1024, Hard: 1024},
+		"data=64MB":        {Resource: 2, Soft: 64 << 20, Hard: 64 << 20},
 		"core=0:unlimited": {Resource: 4, Soft: 0, Hard: none},
 		"cpu=unlimited":    {Resource: 0, Soft: none, Hard: none},
 		"nthr=1:2":         {Resource: 11, Soft: 1, Hard: 2},
@@ -87,7 +89,7 @@ func TestParseLimit(t *testing.T) {
 			t.Errorf("parseLimit(%q) = %v, %v", s, got, err)
 		}
 	}
-	for _, s := range []string{"", "nofile", "nofile=", "nofile=-1", "nofile=2:1", "nofile=unlimited:1", "files=1", "nofile=1:2:3", "nofile=9223372036854775808"} {
+	for _, s := range []string{"", "nofile", "nofile=", "nofile=-1", "nofile=2:1", "nofile=unlimited:1", "file=1", "nofile=1:2:3", "nofile=9223372036854775808"} {
 		if got, err := parseLimit(s); err == nil {
 			t.Errorf("parseLimit(%q) = %v", s, got)
 		}

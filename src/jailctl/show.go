@@ -52,7 +52,7 @@ func show(c *cli.Context, k *secmodel.Client, j *secmodel.Jail) error {
 		line("strict", "%s", output.YesNo(j.Config.Strict))
 		line("observe", "%s", output.YesNo(j.Config.Observe))
 		for _, l := range j.Config.Limits {
-			line("limit", "%s %s soft, %s hard", limitName(l.Resource), amount(l.Soft), amount(l.Hard))
+			line("limit", "%s %s soft, %s hard", secmodel.LimitName(l.Resource), amount(l.Soft), amount(l.Hard))
 		}
 	}
 	line("created", "%s, %s ago", j.Created.Format(time.DateTime), output.Span(time.Since(j.Created)))
@@ -92,8 +92,6 @@ func ports(list []secmodel.PortRange) []string {
 	}
 	return all
 }
-
-func limitName(resource int) string { return secmodel.LimitNames[resource] }
 
 // shown is all of a jail as JSON. What the kernel hides from the caller is
 // left out.
@@ -160,7 +158,7 @@ func newShown(j *secmodel.Jail) shown {
 		Ports: ports(c.Ports), Strict: c.Strict, Observe: c.Observe, Processes: c.Processes, Limits: map[string]limit{},
 	}
 	for _, l := range c.Limits {
-		s.Config.Limits[limitName(l.Resource)] = limit{finite(l.Soft), finite(l.Hard)}
+		s.Config.Limits[secmodel.LimitName(l.Resource)] = limit{finite(l.Soft), finite(l.Hard)}
 	}
 	return s
 }

@@ -19,6 +19,7 @@ import (
 	"jails/src/jail"
 	"jails/src/lifecycle"
 	"jails/src/output"
+	"jails/src/secmodel"
 )
 
 // choices are the options of create and edit.
@@ -191,9 +192,7 @@ func serviceName(command string) string {
 		}
 		return '-'
 	}, strings.ToLower(path.Base(command)))
-	if len(name) > jail.NameLength {
-		name = name[:jail.NameLength]
-	}
+	name = name[:min(len(name), secmodel.MaxName)]
 	if jail.CheckName(name) != nil {
 		return "main"
 	}

@@ -15,13 +15,15 @@ const (
 
 	nameLen   = 64
 	rootLen   = 1024
-	maxPorts  = 1024
 	maxJails  = 65536
 	nLimits   = 12
 	nLevels   = 3
 	nEvents   = 64
 	unlimited = 1<<63 - 1 // on the wire; NetBSD's RLIM_INFINITY
 )
+
+// MaxPorts is how many ranges of ports a jail may have.
+const MaxPorts = 1024
 
 const (
 	commandCreate  = 1

@@ -39,7 +39,7 @@ var constants = map[string]int{
 	"JAIL_ABI_VERSION": abiVersion,
 	"JAIL_NAMELEN":     nameLen,
 	"JAIL_ROOTLEN":     rootLen,
-	"JAIL_MAXPORTS":    maxPorts,
+	"JAIL_MAXPORTS":    MaxPorts,
 	"JAIL_MAXJAILS":    maxJails,
 	"JAIL_NLIMITS":     nLimits,
 	"JAIL_HOST":        0,

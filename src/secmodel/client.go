@@ -172,8 +172,8 @@ func (c *Client) fill(q *requestData, change Change, verb, jail string) (ports [
 	}
 	if change.Ports != nil {
 		set(setPorts)
-		if len(*change.Ports) > maxPorts {
-			return nil, fmt.Errorf("%d ranges of ports; a jail may have %d", len(*change.Ports), maxPorts)
+		if len(*change.Ports) > MaxPorts {
+			return nil, fmt.Errorf("%d ranges of ports; a jail may have %d", len(*change.Ports), MaxPorts)
 		}
 		q.nports = uint32(len(*change.Ports))
 		ports = make([]byte, len(*change.Ports)*sizePort)

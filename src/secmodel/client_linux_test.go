@@ -223,7 +223,7 @@ func TestBadInput(t *testing.T) {
 		"word":       second(c.Create("a", "/r", Config{Allow: []string{"chrot"}})),
 		"limit":      second(c.Create("a", "/r", Config{Limits: []Limit{{8, 2, 1}}})),
 		"limit name": second(c.Create("a", "/r", Config{Limits: []Limit{{12, 1, 1}}})),
-		"many ports": second(c.Create("a", "/r", Config{Ports: make([]PortRange, maxPorts+1)})),
+		"many ports": second(c.Create("a", "/r", Config{Ports: make([]PortRange, MaxPorts+1)})),
 	} {
 		if err == nil {
 			t.Errorf("%s: taken", name)

@@ -93,7 +93,7 @@ type Refused struct {
 func (e *Refused) Error() string {
 	switch e.Reason {
 	case ReasonName:
-		return fmt.Sprintf("bad jail name %q: a small letter, then small letters, digits, - _ or ., at most %d in all", e.Jail, nameLen-1)
+		return fmt.Sprintf("bad name %q: a small letter, then small letters, digits, - _ or ., at most %d in all", e.Jail, MaxName)
 	case ReasonExists:
 		return fmt.Sprintf("jail %q exists", e.Jail)
 	case ReasonPort:
@@ -166,7 +166,7 @@ func (e *Refused) why() string {
 	case ReasonKmem:
 		return "the process has kernel memory open"
 	case ReasonLimit:
-		return fmt.Sprintf("the limit %q: soft above hard, or hard above the caller's own", limitName(e.Detail))
+		return fmt.Sprintf("the limit %q: soft above hard, or hard above the caller's own", LimitName(e.Detail))
 	}
 	if e.Errno != 0 {
 		return e.Errno.Error()

@@ -8,15 +8,52 @@ import (
 	"jails/src/nearest"
 )
 
-// LimitNames are the names of setrlimit(2)'s resources, by NetBSD's number.
-var LimitNames = [nLimits]string{"cpu", "fsize", "data", "stack", "core", "rss",
-	"memlock", "nproc", "nofile", "sbsize", "as", "nthr"}
+// limits are the names of setrlimit(2)'s resources, by NetBSD's number, and
+// those that the system has for them.
+var limits = [nLimits]struct{ name, alias string }{
+	{"cpu", "cputime"},          // seconds
+	{"file-size", "fsize"},      // bytes
+	{"data", "datasize"},        // bytes
+	{"stack", "stacksize"},      // bytes
+	{"core", "coredumpsize"},    // bytes
+	{"resident", "rss"},         // bytes
+	{"locked", "memlock"},       // bytes
+	{"processes", "nproc"},      // of one user
+	{"files", "nofile"},         // open in one process
+	{"socket-buffer", "sbsize"}, // bytes
+	{"address-space", "as"},     // bytes
+	{"threads", "nthr"},         // of one user
+}
 
-func limitName(resource int) string {
+// LimitNames are the names of limits, by the number of their resource.
+func LimitNames() []string {
+	names := make([]string, nLimits)
+	for i := range limits {
+		names[i] = limits[i].name
+	}
+	return names
+}
+
+// LimitName is the name of a resource's limit.
+func LimitName(resource int) string {
 	if resource >= 0 && resource < nLimits {
-		return LimitNames[resource]
+		return limits[resource].name
 	}
 	return strconv.Itoa(resource)
+}
+
+// ParseLimit is the resource that a limit of that name is of.
+func ParseLimit(name string) (resource int, err error) {
+	for i, l := range limits {
+		if name == l.name || name == l.alias {
+			return i, nil
+		}
+	}
+	names := LimitNames()
+	if near := nearest.Of(name, names); near != "" {
+		return 0, fmt.Errorf("unknown limit %q; did you mean %q?", name, near)
+	}
+	return 0, fmt.Errorf("unknown limit %q: one of %s", name, strings.Join(names, ", "))
 }
 
 var levels = [nLevels]string{"low", "medium", "high"}
@@ -132,6 +169,9 @@ func (p PortRange) String() string {
 	}
 	return s
 }
+
+// MaxName is the longest name of a jail, in bytes.
+const MaxName = nameLen - 1
 
 // CheckName says whether name may name a jail: a small letter, then small
 // letters, digits, '-', '_' or '.', at most 63 in all. So a name is never

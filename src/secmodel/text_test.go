@@ -63,7 +63,7 @@ func TestCheckName(t *testing.T) {
 			t.Errorf("%q: %v", s, err)
 		}
 	}
-	for _, s := range []string{"", "1", "0x10", "-a", ".a", "..", "a/b", "a b", "Web", "a\x00", "é", "a" + strings.Repeat("b", 63)} {
+	for _, s := range []string{"", "1", "10", "0x10", "-a", "_a", ".", ".a", "..", "../x", "a/b", "a b", "a\n", "a;reboot", "$(x)", "Web", "a\x00", "é", "a" + strings.Repeat("b", 63)} {
 		if err := CheckName(s); err == nil {
 			t.Errorf("%q is taken", s)
 		}

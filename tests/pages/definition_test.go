@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"jails/src/jail"
+	"jails/src/secmodel"
 )
 
 // keys are the keys of a definition's tables: "", limits, mount, service …
@@ -67,7 +68,7 @@ func documented(page string) map[string][]string {
 func TestDefinitionPage(t *testing.T) {
 	want := map[string][]string{}
 	keys(reflect.TypeFor[jail.Definition](), "", want)
-	want["limits"] = jail.LimitNames()
+	want["limits"] = secmodel.LimitNames()
 	slices.Sort(want["limits"])
 	if diff := cmp.Diff(want, documented(read(t, "share/man/jail.toml.5"))); diff != "" {
 		t.Errorf("jail.toml.5 (+) does not have the keys of a definition (-):\n%s", diff)
