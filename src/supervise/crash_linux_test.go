@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -74,6 +75,20 @@ func TestAdoption(t *testing.T) {
 	if n := len(w.lines("echo", "out")); n != said {
 		t.Errorf("%d lines of %d", n, said)
 	}
+}
+
+// A stop needs a supervisor, but not one whose services are all ready.
+func TestStopBringsASupervisorBack(t *testing.T) {
+	w := newWorld(t, sh("slow", "exec sleep 1000", `ready = "fd:3"`))
+	short, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	var step *StepError
+	if err := Start(short, w.name, w.layout.Definition(w.name), nil); !errors.As(err, &step) {
+		t.Fatal(err)
+	}
+	unix.Kill(w.supervisor().PID, unix.SIGKILL)
+	w.eventually("the supervisor's end", func() bool { return !Running(w.name) })
+	w.mustStop()
 }
 
 // A supervisor that is killed in the midst of a flood loses what it has read

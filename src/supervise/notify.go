@@ -8,9 +8,9 @@ import (
 )
 
 // notice is what a new supervisor tells the one who started it, line by line
-// through a pipe: "progress TEXT" as often as it likes, then one of "ready",
-// "failed TEXT" (a service did; the jail runs) and "error CODE TEXT" (the
-// supervisor ends).
+// through a pipe: "adopted" if it has taken on a jail that ran, "progress TEXT"
+// as often as it likes, then one of "ready", "failed TEXT" (a service did; the
+// jail runs) and "error CODE TEXT" (the supervisor ends).
 //
 // Whoever started it may be stopped and not read: the supervisor never waits
 // for that, unless it is to end anyway.
@@ -24,7 +24,13 @@ func oneLine(text string) string { return strings.ReplaceAll(text, "\n", "; ") +
 // progress is left out while the pipe is full.
 func (n *notice) progress(text string) {
 	const verb = "progress "
-	line := verb + oneLine(text[:min(len(text), maxNotice/2-len(verb))]) // at most doubled
+	n.tell(verb + oneLine(text[:min(len(text), maxNotice/2-len(verb))])) // at most doubled
+}
+
+// adopted is the first line, which an empty pipe takes.
+func (n *notice) adopted() { n.tell("adopted\n") }
+
+func (n *notice) tell(line string) {
 	if n.fd < 0 || unix.SetNonblock(n.fd, true) != nil {
 		return
 	}

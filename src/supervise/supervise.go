@@ -118,6 +118,12 @@ func Start(ctx context.Context, name, definition string, progress func(string)) 
 	if progress == nil {
 		progress = func(string) {}
 	}
+	return start(ctx, name, definition, false, progress)
+}
+
+// start is Start; with adopted it returns as soon as the supervisor has taken
+// on the jail that runs.
+func start(ctx context.Context, name, definition string, adopted bool, progress func(string)) error {
 	r, err := spawn(name, definition)
 	if err != nil {
 		return fmt.Errorf("start the supervisor of jail %s: %w", name, err)
@@ -140,6 +146,12 @@ func Start(ctx context.Context, name, definition string, progress func(string)) 
 		}
 		verb, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
 		switch verb {
+		case "adopted":
+			step = "the supervisor took on the running jail"
+			if adopted {
+				return nil
+			}
+			progress(step)
 		case "progress":
 			step = rest
 			progress(rest)
@@ -238,7 +250,8 @@ func Stop(ctx context.Context, name string, timeout time.Duration) error {
 			return fmt.Errorf("jail %s: %w", name, ErrNotRunning)
 		}
 		unix.Close(fd)
-		err = Start(ctx, name, layout.Definition(name), nil)
+		// Its services may never be ready.
+		err = start(ctx, name, layout.Definition(name), true, func(string) {})
 		var failed *ServiceError
 		if err != nil && !errors.As(err, &failed) {
 			return err

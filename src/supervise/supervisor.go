@@ -316,6 +316,7 @@ func (s *supervisor) adopt(fd int) error {
 	s.begun = s.loop.Now()
 	s.init.Send(&control.Message{ID: adoptID, Op: control.OpAdopt})
 	s.note("took on the running jail")
+	s.notice.adopted()
 	return nil
 }
 
