@@ -64,57 +64,113 @@ func (c *Client) Stop(ctx context.Context, timeout time.Duration, progress func(
 	return err
 }
 
-// Service does one thing, OpStart, OpStop, OpRestart, OpKill (with a signal)
-// or OpClear, to one service, and returns when that is done.
-func (c *Client) Service(ctx context.Context, op, name string, signal int) (Service, error) {
-	m, err := c.Ask(ctx, &Message{Op: op, Name: name, Signal: signal}, nil)
-	if err != nil {
-		return Service{}, err
+// Result is what became of a request about one service.
+type Result struct {
+	Name    string
+	Service *Service // how it is, once that was done
+	Step    string   // what it waited for last, or ""
+	Err     error    // nil if that was done
+}
+
+// Services does one thing, OpStart, OpStop, OpRestart, OpKill (with a signal)
+// or OpClear, to services, to all of them at the same time, and returns when
+// that is done or refused, or ctx ends; there is a result for each name.
+func (c *Client) Services(ctx context.Context, op string, names []string, signal int) []Result {
+	defer c.bound(ctx)()
+	results := make([]Result, len(names))
+	asked := make(map[uint32]*Result, len(names))
+	var unsent error
+	for i, name := range names {
+		results[i].Name = name
+		m := &Message{Op: op, Name: name, Signal: signal}
+		if err := c.send(m); err != nil && unsent == nil {
+			unsent = err
+		}
+		asked[m.ID] = &results[i]
 	}
-	if m.Service == nil {
-		return Service{}, fmt.Errorf("%w: an answer without a service", ErrProtocol)
+	for len(asked) > 0 {
+		m, err := c.receive(ctx, unsent)
+		if err == nil && m.Op == OpError && m.ID == 0 {
+			err = &Refused{m.Error}
+		}
+		if err != nil {
+			for _, r := range asked {
+				r.Err = err
+			}
+			break
+		}
+		r := asked[m.ID]
+		switch {
+		case r == nil:
+		case m.Op == OpProgress:
+			r.Step = m.Error
+		default:
+			delete(asked, m.ID)
+			switch r.Service = m.Service; {
+			case m.Op == OpError:
+				r.Err = &Refused{m.Error}
+			case m.Service == nil:
+				r.Err = fmt.Errorf("%w: an answer without a service", ErrProtocol)
+			}
+		}
 	}
-	return *m.Service, nil
+	return results
 }
 
 // Ask sends a request and waits for its answer. A connection that ends
 // without one gives io.ErrUnexpectedEOF.
 func (c *Client) Ask(ctx context.Context, m *Message, progress func(string)) (*Message, error) {
-	stop := context.AfterFunc(ctx, func() { c.conn.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
+	defer c.bound(ctx)()
+	unsent := c.send(m)
+	for {
+		answer, err := c.receive(ctx, unsent)
+		switch {
+		case err != nil:
+			return nil, err
+		case answer.Op == OpError && (answer.ID == m.ID || answer.ID == 0):
+			return nil, &Refused{answer.Error}
+		case answer.ID != m.ID:
+		case answer.Op == OpProgress:
+			if progress != nil {
+				progress(answer.Error)
+			}
+		default:
+			return answer, nil
+		}
+	}
+}
+
+// bound ends what waits for the other side when ctx ends, until the function
+// that it gives is called.
+func (c *Client) bound(ctx context.Context) func() bool {
+	return context.AfterFunc(ctx, func() { c.conn.SetDeadline(time.Unix(1, 0)) })
+}
+
+// send numbers a request and sends it. An error is for receive: whoever is
+// turned away may find the connection closed, with the reason in it.
+func (c *Client) send(m *Message) error {
 	c.last++
 	m.ID = c.last
 	frame, err := appendFrame(nil, m)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		_, err = c.conn.Write(frame)
 	}
-	// Whoever is turned away may find the connection closed, with the reason
-	// in it.
-	_, unsent := c.conn.Write(frame)
-	buf := make([]byte, 4096)
+	return err
+}
+
+// receive gives the next frame.
+func (c *Client) receive(ctx context.Context, unsent error) (*Message, error) {
+	var buf [4096]byte
 	for {
-		for {
-			answer, rest, ok, err := cutFrame(c.in, MaxMessage)
-			if err != nil {
-				return nil, err
-			}
-			if !ok {
-				break
-			}
-			c.in = rest
-			switch {
-			case answer.Op == OpError && (answer.ID == m.ID || answer.ID == 0):
-				return nil, &Refused{answer.Error}
-			case answer.ID != m.ID:
-			case answer.Op == OpProgress:
-				if progress != nil {
-					progress(answer.Error)
-				}
-			default:
-				return answer, nil
-			}
+		m, rest, ok, err := cutFrame(c.in, MaxMessage)
+		if err != nil {
+			return nil, err
 		}
-		n, err := c.conn.Read(buf)
+		if ok {
+			c.in = rest
+			return m, nil
+		}
+		n, err := c.conn.Read(buf[:])
 		c.in = append(c.in, buf[:n]...)
 		if err != nil && n == 0 {
 			if unsent != nil {

@@ -382,7 +382,11 @@ func TestClient(t *testing.T) {
 			p.Send(&Message{ID: m.ID, Op: OpError, Error: "no"})
 		case OpClear:
 			p.Close()
-		case OpStart: // never answered
+		case OpStart: // only one is answered
+			p.Send(&Message{ID: m.ID, Op: OpProgress, Error: "waits for db"})
+			if m.Name == "done" {
+				p.Send(&Message{ID: m.ID, Op: OpDone, Service: &Service{Name: m.Name}})
+			}
 		}
 	})
 	c, err := Dial(ctx, path)
@@ -398,15 +402,18 @@ func TestClient(t *testing.T) {
 	if err := c.Stop(ctx, time.Second, func(s string) { heard = append(heard, s) }); err != nil || len(heard) != 1 {
 		t.Errorf("%q %v", heard, err)
 	}
-	if s, err := c.Service(ctx, OpRestart, "a", 0); err != nil || s.Name != "a" {
-		t.Errorf("%+v %v", s, err)
+	r := c.Services(ctx, OpRestart, []string{"a", "b", "c"}, 0)
+	for i, name := range []string{"a", "b", "c"} {
+		if r[i].Name != name || r[i].Err != nil || r[i].Service.Name != name {
+			t.Errorf("%d: %+v", i, r[i])
+		}
 	}
 	var refused *Refused
-	if _, err := c.Service(ctx, OpKill, "a", 9); !errors.As(err, &refused) || err.Error() != "no" {
-		t.Errorf("%v", err)
+	if r := c.Services(ctx, OpKill, []string{"a", "b"}, 9); !errors.As(r[0].Err, &refused) || r[0].Err.Error() != "no" || r[1].Err == nil {
+		t.Errorf("%+v", r)
 	}
-	if _, err := c.Service(ctx, OpClear, "a", 0); !errors.Is(err, io.ErrUnexpectedEOF) {
-		t.Errorf("%v", err)
+	if r := c.Services(ctx, OpClear, []string{"a", "b"}, 0); !errors.Is(r[0].Err, io.ErrUnexpectedEOF) || r[1].Err == nil {
+		t.Errorf("%+v", r)
 	}
 	c2, err := Dial(ctx, path)
 	if err != nil {
@@ -415,8 +422,10 @@ func TestClient(t *testing.T) {
 	defer c2.Close()
 	short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
 	defer cancel()
-	if _, err := c2.Service(short, OpStart, "a", 0); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("%v", err)
+	// The others' answers are not lost with the one that does not come.
+	r = c2.Services(short, OpStart, []string{"a", "done", "b"}, 0)
+	if !errors.Is(r[0].Err, context.DeadlineExceeded) || r[0].Step != "waits for db" || r[1].Err != nil || r[2].Err == nil {
+		t.Errorf("%+v", r)
 	}
 }
 

@@ -18,7 +18,8 @@ const (
 	OpStop   = "stop"   // all services, in order; answered when that is done
 
 	// Requests to jail-init. Those on one service are answered when it has
-	// come to rest in its new state.
+	// come to rest in its new state; until then OpProgress tells what it
+	// waits for.
 	OpStart   = "start"
 	OpRestart = "restart"
 	OpKill    = "kill"  // sends Signal to the service's process
@@ -35,7 +36,7 @@ const (
 	OpStreams  = "streams"  // the read ends of pipes, in the order of Streams
 	OpState    = "state"    // Service is in another state
 	OpSettled  = "settled"  // the start has come to its end; Error says what failed
-	OpProgress = "progress" // Error says what a stop waits for, in one clause
+	OpProgress = "progress" // Error says what is waited for, in one clause
 	OpStopped  = "stopped"  // all services are down, jail-init exits
 
 	// From the supervisor to a new jail-init.

@@ -39,6 +39,7 @@ func App() *cli.App {
 			eventsCommand(),
 			suggestCommand(),
 			superviseCommand(),
+			serviceCommand(),
 		},
 	}
 }

@@ -62,19 +62,6 @@ func TestAnswer(t *testing.T) {
 	}
 }
 
-func TestParseSignal(t *testing.T) {
-	for s, want := range map[string]int{"KILL": 9, "SIGTERM": 15, "term": 15, "9": 9, "sighup": 1} {
-		if got, err := parseSignal(s); err != nil || got != want {
-			t.Errorf("parseSignal(%q) = %d, %v", s, got, err)
-		}
-	}
-	for _, s := range []string{"", "0", "-9", "KIL", "SIG", "999", "9x"} {
-		if got, err := parseSignal(s); err == nil {
-			t.Errorf("parseSignal(%q) = %d", s, got)
-		}
-	}
-}
-
 func TestParseLimit(t *testing.T) {
 	const none = math.MaxUint64
 	for s, want := range map[string]secmodel.Limit{

@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
-	"golang.org/x/sys/unix"
 
 	"jails/src/command"
 	"jails/src/exit"
@@ -34,7 +31,7 @@ func killCommand() *cli.Command {
 }
 
 func kill(c *cli.Context, k *secmodel.Client, j *secmodel.Jail) error {
-	signal, err := parseSignal(c.String("signal"))
+	signal, err := command.Signal(c.String("signal"))
 	if err != nil {
 		return command.Usage(c, err)
 	}
@@ -59,22 +56,4 @@ func within(ctx context.Context, most time.Duration, j *secmodel.Jail, wait func
 		return &exit.Error{Code: exit.Temporary, Msg: fmt.Sprintf("jail %q still has processes after %s", j.Name, most), Hint: "see: jailctl ps " + j.Name}
 	}
 	return err
-}
-
-// parseSignal reads TERM, SIGTERM or 15.
-func parseSignal(s string) (int, error) {
-	if n, err := strconv.Atoi(s); err == nil {
-		if unix.SignalName(unix.Signal(n)) == "" {
-			return 0, fmt.Errorf("no signal %q", s)
-		}
-		return n, nil
-	}
-	name := strings.ToUpper(s)
-	if !strings.HasPrefix(name, "SIG") {
-		name = "SIG" + name
-	}
-	if n := unix.SignalNum(name); n != 0 {
-		return int(n), nil
-	}
-	return 0, fmt.Errorf("no signal %q", s)
 }

@@ -16,7 +16,8 @@ type asker struct {
 	peer    *control.Peer
 	id      uint32
 	op      string
-	service int // -1: all of them
+	service int    // -1: all of them
+	told    string // what it waits for, as it was told last
 }
 
 // listen serves those who connect to the control socket.
@@ -62,7 +63,7 @@ func (p *process) request(peer *control.Peer, m *control.Message) {
 		return
 	case control.OpStop:
 		if i < 0 {
-			p.askers = append(p.askers, asker{peer, m.ID, m.Op, -1})
+			p.askers = append(p.askers, asker{peer: peer, id: m.ID, op: m.Op, service: -1})
 			if m.Timeout > 0 {
 				p.hurry(m.Timeout)
 			}
@@ -109,7 +110,7 @@ func (p *process) requestService(peer *control.Peer, m *control.Message, i int) 
 		refuse(peer, m.ID, "jail %s is stopping", p.setup.Jail)
 		return
 	}
-	p.askers = append(p.askers, asker{peer, m.ID, m.Op, i})
+	p.askers = append(p.askers, asker{peer: peer, id: m.ID, op: m.Op, service: i})
 	p.happen(service.Event{Kind: kind, Service: i})
 }
 
@@ -123,7 +124,8 @@ func (p *process) hurry(timeout time.Duration) {
 	}
 }
 
-// answer answers those whose services have come to rest.
+// answer answers those whose services have come to rest, and tells the others
+// what they wait for.
 func (p *process) answer() {
 	kept := p.askers[:0]
 	for _, a := range p.askers {
@@ -132,6 +134,12 @@ func (p *process) answer() {
 			a.peer.Send(&control.Message{ID: a.id, Op: control.OpDone})
 		case a.service >= 0 && p.graph.Settled(p.loop.Now(), a.service):
 			p.answerService(a)
+		case a.service >= 0:
+			if text := describe(p.graph.Status(p.loop.Now(), a.service)); text != a.told {
+				a.told = text
+				a.peer.Send(&control.Message{ID: a.id, Op: control.OpProgress, Error: text})
+			}
+			fallthrough
 		default:
 			kept = append(kept, a)
 		}
@@ -146,14 +154,19 @@ func (p *process) answerService(a asker) {
 		good = st.State == service.Down || a.op == control.OpClear && st.State != service.Failed
 	}
 	if !good {
-		reason := ""
-		if st.Reason != "" {
-			reason = ": " + st.Reason
-		}
-		refuse(a.peer, a.id, "service %s is %s%s", st.Name, st.State, reason)
+		refuse(a.peer, a.id, "service %s", describe(st))
 		return
 	}
 	a.peer.Send(&control.Message{ID: a.id, Op: control.OpDone, Service: p.serviceStatus(st)})
+}
+
+// describe is a service's state in one clause.
+func describe(st service.Status) string {
+	text := st.Name + " is " + st.State.String()
+	if st.Reason != "" {
+		text += ": " + st.Reason
+	}
+	return text
 }
 
 // progress tells those who wait for the stop of all what it waits for.
@@ -217,12 +230,7 @@ func (p *process) status() *control.Status {
 			st.State = "failed"
 		}
 	default:
-		i := p.graph.Pending(p.loop.Now())
-		s := p.graph.Status(p.loop.Now(), i)
-		st.Reason = s.Name + " is " + s.State.String()
-		if s.Reason != "" {
-			st.Reason += ": " + s.Reason
-		}
+		st.Reason = describe(p.graph.Status(p.loop.Now(), p.graph.Pending(p.loop.Now())))
 	}
 	for i := range p.graph.Len() {
 		st.Services = append(st.Services, *p.serviceStatus(p.graph.Status(p.loop.Now(), i)))

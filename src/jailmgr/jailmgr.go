@@ -49,6 +49,7 @@ func App() *cli.App {
 			stopCommand(),
 			restartCommand(),
 			statusCommand(),
+			serviceCommand(),
 			listCommand(),
 			shellCommand(),
 			provisionCommand(),

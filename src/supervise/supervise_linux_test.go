@@ -181,7 +181,7 @@ func TestStopWhileTheSupervisorStands(t *testing.T) {
 		go func() {
 			var err error
 			for n := 0; n < 20 && err == nil; n++ { // each is told of by several messages
-				_, err = c.Service(w.ctx(patience), control.OpRestart, fmt.Sprint("s", i), 0)
+				_, err = one(c.Services(w.ctx(patience), control.OpRestart, []string{fmt.Sprint("s", i)}, 0))
 			}
 			done <- err
 		}()
@@ -479,6 +479,14 @@ func TestDescriptorsOfServices(t *testing.T) {
 	w.mustStop()
 }
 
+// one is the only result, as a status and an error.
+func one(results []control.Result) (control.Service, error) {
+	if r := results[0]; r.Service != nil {
+		return *r.Service, r.Err
+	}
+	return control.Service{}, results[0].Err
+}
+
 func TestServiceRequests(t *testing.T) {
 	w := newWorld(t, sh("a", "exec sleep 1000")+sh("bad", "exit 1", `delay = "1ms"`, "limit = 2", `ready = "fd:3"`))
 	var failed *ServiceError
@@ -505,7 +513,7 @@ func TestServiceRequests(t *testing.T) {
 		{control.OpStart, "", "", `the request "start" names no service`},
 		{"nonsense", "a", "", `unknown request "nonsense"`},
 	} {
-		s, err := c.Service(w.ctx(patience), r.op, r.service, 0)
+		s, err := one(c.Services(w.ctx(patience), r.op, []string{r.service}, 0))
 		var refused *control.Refused
 		if r.err != "" && (!errors.As(err, &refused) || err.Error() != r.err) || r.err == "" && (err != nil || s.State != r.state) {
 			t.Errorf("%s %s: %+v %v", r.op, r.service, s, err)
@@ -514,7 +522,7 @@ func TestServiceRequests(t *testing.T) {
 	if now := w.service("a").PID; now == pid || now == 0 {
 		t.Errorf("the process was %d, is %d", pid, now)
 	}
-	if _, err := c.Service(w.ctx(patience), control.OpKill, "a", int(unix.SIGKILL)); err != nil {
+	if _, err := one(c.Services(w.ctx(patience), control.OpKill, []string{"a"}, int(unix.SIGKILL))); err != nil {
 		t.Error(err)
 	}
 	w.eventually("a restart", func() bool { s := w.service("a"); return s.Restarts == 1 && s.State == "ready" })

@@ -37,6 +37,8 @@ func TestCompletion(t *testing.T) {
 		{"jailctl create --le", "--level", "create"},
 		{"jailctl create -", "--strict", "list"},
 		{"jailctl policy ", "medium", "--json"},
+		{"jailmgr service web st", "status", "web"},
+		{"jailctl service -s TERM web k", "kill", "start"},
 		{"jailmgr st", "status", "create"},
 		{"jailmgr create --", "--level", "web"},
 		{"jail-exporter --web.c", "--web.config.file", "--web.listen-address"},

@@ -1,0 +1,127 @@
+package jailservice
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"jails/src/control"
+	"jails/src/output"
+)
+
+// shown is a service in JSON.
+type shown struct {
+	Jail     string    `json:"jail"`
+	Name     string    `json:"name"`
+	State    string    `json:"state"`
+	Since    time.Time `json:"since"`
+	PID      int       `json:"pid,omitempty"`
+	Restarts int       `json:"restarts"`
+	WaitsFor string    `json:"waits_for,omitempty"`
+	Why      string    `json:"why"` // a sentence
+	Last     *ended    `json:"last,omitempty"`
+}
+
+// ended is how a process ended: by one of the three.
+type ended struct {
+	Code   *int   `json:"code,omitempty"`
+	Signal string `json:"signal,omitempty"`
+	Error  string `json:"error,omitempty"` // why it did not start
+}
+
+func (r *request) json() error {
+	all := make([]shown, len(r.services))
+	for i, s := range r.services {
+		all[i] = shown{
+			Jail: r.status.Jail, Name: s.Name, State: s.State, Since: s.Since, PID: s.PID, Restarts: s.Restarts,
+			WaitsFor: s.WaitsFor, Why: r.explain(&s),
+		}
+		if x := s.Last; x != nil {
+			all[i].Last = &ended{Signal: signalName(x.Signal), Error: x.Error}
+			if x.Error == "" && x.Signal == 0 {
+				all[i].Last.Code = &x.Code
+			}
+		}
+	}
+	return output.JSON(r.App.Writer, all)
+}
+
+func list(r *request) error {
+	if r.Bool("json") {
+		return r.json()
+	}
+	t := output.NewTable("SERVICE", "STATE", ">SINCE", ">PID", ">RESTARTS", "LAST END", "REASON")
+	for _, s := range r.services {
+		pid := ""
+		if s.PID != 0 {
+			pid = strconv.Itoa(s.PID)
+		}
+		t.Row(s.Name, s.State, output.Span(time.Since(s.Since)), pid, strconv.Itoa(s.Restarts), ending(s.Last), s.Reason)
+	}
+	return t.Print(r.App.Writer)
+}
+
+func status(r *request) error {
+	if r.Bool("json") {
+		return r.json()
+	}
+	var b strings.Builder
+	line := func(key, format string, args ...any) {
+		fmt.Fprintf(&b, "%-10s %s\n", key, output.Text(fmt.Sprintf(format, args...)))
+	}
+	for i, s := range r.services {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		line("name", "%s", s.Name)
+		line("state", "%s since %s, %s ago", s.State, s.Since.Local().Format(time.DateTime), output.Span(time.Since(s.Since)))
+		line("why", "%s", r.explain(&s))
+		if s.PID != 0 {
+			line("process", "%d", s.PID)
+		}
+		line("restarts", "%d", s.Restarts)
+		if s.Last != nil {
+			line("last end", "%s", ending(s.Last))
+		}
+	}
+	_, err := r.App.Writer.Write([]byte(b.String()))
+	return err
+}
+
+func ending(x *control.Exit) string {
+	switch {
+	case x == nil:
+		return ""
+	case x.Error != "":
+		return x.Error
+	case x.Signal != 0:
+		return "killed by " + signalName(x.Signal)
+	}
+	return "exited " + strconv.Itoa(x.Code)
+}
+
+// signalName is TERM for 15, and "" for 0.
+func signalName(n int) string {
+	if n == 0 {
+		return ""
+	}
+	if name := unix.SignalName(unix.Signal(n)); name != "" {
+		return strings.TrimPrefix(name, "SIG")
+	}
+	return strconv.Itoa(n)
+}
+
+func why(r *request) error {
+	if r.Bool("json") {
+		return r.json()
+	}
+	for _, s := range r.services {
+		if _, err := fmt.Fprintln(r.App.Writer, output.Text(r.explain(&s))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
