@@ -247,13 +247,13 @@ func doIoctl(c *call) answer {
 	case unix.TUNSETIFF:
 		return network(c, kern.NetworkInterfaceTun, kern.ReqNetworkInterfaceTunAdd)
 	case unix.RNDADDENTROPY:
-		return pass(c.ask(func(k kern.Proc) error { return k.Device(kern.DeviceRndAdddata) }))
+		return pass(c.ask(func(k kern.Proc) error { return k.Device(kern.DeviceRndAdddata, 0) }))
 	case unix.RNDADDTOENTCNT:
-		return pass(c.ask(func(k kern.Proc) error { return k.Device(kern.DeviceRndAdddataEstimate) }))
+		return pass(c.ask(func(k kern.Proc) error { return k.Device(kern.DeviceRndAdddataEstimate, 0) }))
 	case unix.RNDGETPOOL:
-		return pass(c.ask(func(k kern.Proc) error { return k.Device(kern.DeviceRndGetpriv) }))
+		return pass(c.ask(func(k kern.Proc) error { return k.Device(kern.DeviceRndGetpriv, 0) }))
 	case unix.RNDCLEARPOOL, unix.RNDZAPENTCNT:
-		return pass(c.ask(func(k kern.Proc) error { return k.Device(kern.DeviceRndSetpriv) }))
+		return pass(c.ask(func(k kern.Proc) error { return k.Device(kern.DeviceRndSetpriv, 0) }))
 	case unix.FS_IOC_SETFLAGS:
 		return pass(c.ask(func(k kern.Proc) error {
 			return k.Vnode(kern.VnodeWriteSysflags, unix.S_IFREG, 0, 0)

@@ -204,7 +204,7 @@ extern const struct jail_word jail_words[];
 extern const u_int	jail_nwords;
 
 void	jail_policy_init(void);
-int	jail_rule_index(u_int, u_int, u_int);
+int	jail_rule_index(u_int, kauth_action_t, u_int);
 int	jail_vnode_index(u_int);
 uint8_t	jail_rule_lifted(int);
 int	jail_policy_check(const struct jail_config *, struct jail_reply *);

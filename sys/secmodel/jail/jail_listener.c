@@ -122,7 +122,7 @@ decide(kauth_cred_t cred, u_int scope, kauth_action_t action, u_int request)
 		return KAUTH_RESULT_DEFER;
 	if (jail_dying(j))
 		return jail_deny_dying(j, scope);
-	i = jail_rule_index(scope, (u_int)action, request);
+	i = jail_rule_index(scope, action, request);
 	if (verdict_of(j, i) == JAIL_VERDICT_DEFER)
 		return KAUTH_RESULT_DEFER;
 	jail_event_make(&je, scope, i, (u_int)action, request);
@@ -220,10 +220,10 @@ process_host(kauth_cred_t cred, kauth_action_t action, struct proc *p,
 	if (p == NULL || jail_of_proc(p) == NULL ||
 	    kauth_cred_geteuid(cred) == 0)
 		return KAUTH_RESULT_DEFER;
-	i = jail_rule_index(JAIL_SCOPE_PROCESS, (u_int)action,
+	i = jail_rule_index(JAIL_SCOPE_PROCESS, action,
 	    process_request(action, p, arg1, arg2, arg3));
-	if (i != -1 && jail_rules[i].ju_verdict[JAIL_LEVEL_LOW] !=
-	    JAIL_VERDICT_OWN)
+	if (i != -1 && jail_rules[i].ju_verdict[JAIL_LEVEL_LOW] ==
+	    JAIL_VERDICT_DEFER)
 		return KAUTH_RESULT_DEFER;
 	return KAUTH_RESULT_DENY;
 }
@@ -286,7 +286,7 @@ process_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
 		return jail_deny_dying(j, JAIL_SCOPE_PROCESS);
 
 	request = process_request(action, p, arg1, arg2, arg3);
-	i = jail_rule_index(JAIL_SCOPE_PROCESS, (u_int)action, request);
+	i = jail_rule_index(JAIL_SCOPE_PROCESS, action, request);
 	if (process_passes(j, verdict_of(j, i), action, request, p)) {
 		if (action == KAUTH_PROCESS_FORK && !jail_proc_may_fork(j))
 			return jail_deny_cap(j, cred, 1);
@@ -362,7 +362,7 @@ network_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
 	u_int request = (u_int)(uintptr_t)arg0;
 	struct jail *j = jail_of(cred);
 	struct jail_event je;
-	bool cansee, open, lifted;
+	bool cansee, drop, open, lifted;
 	uint8_t most;
 	int i;
 
@@ -379,14 +379,16 @@ network_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
 
 	cansee = action == KAUTH_NETWORK_SOCKET &&
 	    request == KAUTH_REQ_NETWORK_SOCKET_CANSEE;
+	drop = action == KAUTH_NETWORK_SOCKET &&
+	    request == KAUTH_REQ_NETWORK_SOCKET_DROP;
 	if (j == NULL) {
-		if (!cansee || socket_is_of(arg1, NULL) ||
+		if ((!cansee && !drop) || socket_is_of(arg1, NULL) ||
 		    kauth_cred_geteuid(cred) == 0)
 			return KAUTH_RESULT_DEFER;
 		return KAUTH_RESULT_DENY;
 	}
 	request = network_request(action, request, arg1, arg2);
-	i = jail_rule_index(JAIL_SCOPE_NETWORK, (u_int)action, request);
+	i = jail_rule_index(JAIL_SCOPE_NETWORK, action, request);
 	switch (verdict_of(j, i)) {
 	case JAIL_VERDICT_DEFER:
 		return KAUTH_RESULT_DEFER;
@@ -435,7 +437,7 @@ device_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
 	default:
 		break;
 	}
-	i = jail_rule_index(JAIL_SCOPE_DEVICE, (u_int)action, request);
+	i = jail_rule_index(JAIL_SCOPE_DEVICE, action, request);
 	switch (verdict_of(j, i)) {
 	case JAIL_VERDICT_DEFER:
 		return KAUTH_RESULT_DEFER;

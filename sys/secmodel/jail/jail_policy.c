@@ -59,6 +59,10 @@ __KERNEL_RCSID(0, "$NetBSD$");
 #include <secmodel/jail/jail_rules.h>
 #undef	RULE
 #undef	VRULE
+#define	SCOPE(scope)	extern const char jail_has_KAUTH_SCOPE_##scope[1];
+SCOPE(CRED) SCOPE(GENERIC) SCOPE(SYSTEM) SCOPE(PROCESS) SCOPE(NETWORK)
+SCOPE(MACHDEP) SCOPE(DEVICE) SCOPE(VNODE)
+#undef	SCOPE
 #ifdef JAIL_CHECK_ACTIONS
 #include "jail_actions.h"
 #endif
@@ -204,7 +208,7 @@ static uint8_t vnode_index[NACTIONS];
  * to deny.  Needs no lock.
  */
 int
-jail_rule_index(u_int scope, u_int action, u_int request)
+jail_rule_index(u_int scope, kauth_action_t action, u_int request)
 {
 	u_int i;
 
@@ -317,7 +321,7 @@ rule_verdict(u_int i, const struct jail_config *jc)
 void
 jail_policy_apply(struct jail *j)
 {
-	uint64_t deny = 0;
+	uint64_t deny = ~UINT64_C(0);	/* what no rule covers, too */
 	uint8_t verdict;
 	u_int i;
 
@@ -326,8 +330,9 @@ jail_policy_apply(struct jail *j)
 	for (i = 0; i < jail_nrules; i++) {
 		verdict = rule_verdict(i, &j->j_config);
 		if (jail_rules[i].ju_scope == JAIL_SCOPE_VNODE) {
-			if (verdict == X)
-				deny |= UINT64_C(1) << jail_rules[i].ju_action;
+			if (verdict != X)
+				deny &= ~(UINT64_C(1) <<
+				    jail_rules[i].ju_action);
 		} else
 			atomic_store_relaxed(&j->j_verdict[i], verdict);
 	}

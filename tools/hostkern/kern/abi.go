@@ -24,6 +24,7 @@ const (
 
 	SetLevel     = C.JAIL_SET_LEVEL
 	SetAllow     = C.JAIL_SET_ALLOW
+	SetDeny      = C.JAIL_SET_DENY
 	SetProcesses = C.JAIL_SET_PROCESSES
 	SetPorts     = C.JAIL_SET_PORTS
 	SetStrict    = C.JAIL_SET_STRICT

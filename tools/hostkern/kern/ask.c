@@ -60,6 +60,14 @@ end(kauth_cred_t c)
 	kauth_cred_free(c);
 }
 
+/* What the model alone has answered to this thread's last question. */
+int
+hk_answer(void)
+{
+
+	return hk_self.answer;
+}
+
 int
 hk_ask_generic(struct proc *p, uint64_t action)
 {
@@ -90,11 +98,12 @@ hk_ask_machdep(struct proc *p, uint64_t action)
 }
 
 int
-hk_ask_device(struct proc *p, uint64_t action)
+hk_ask_device(struct proc *p, uint64_t action, unsigned long req)
 {
 	BEGIN(p);
 
-	error = kauth_authorize_device(cred, action, NULL, NULL, NULL, NULL);
+	error = kauth_authorize_device(cred, action, KAUTH_ARG(req), NULL,
+	    NULL, NULL);
 	END();
 }
 

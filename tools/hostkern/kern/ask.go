@@ -7,8 +7,36 @@ package kern
 
 /*
 #include "hostkern.h"
+#include <sys/kauth.h>
 */
 import "C"
+
+import "fmt"
+
+// Answer is what a listener says to a question.
+type Answer int
+
+const (
+	Allow Answer = C.KAUTH_RESULT_ALLOW
+	Deny  Answer = C.KAUTH_RESULT_DENY
+	Defer Answer = C.KAUTH_RESULT_DEFER
+)
+
+func (a Answer) String() string {
+	switch a {
+	case Allow:
+		return "allow"
+	case Deny:
+		return "deny"
+	case Defer:
+		return "defer"
+	}
+	return fmt.Sprintf("answer %d", int(a))
+}
+
+// LastAnswer is what the model alone has answered to the last question of
+// this thread, whatever the kernel's usual models say.
+func LastAnswer() Answer { return Answer(C.hk_answer()) }
 
 // The questions. Each gives nil or the errno that NetBSD's caller gets.
 
@@ -25,8 +53,10 @@ func (p Proc) Machdep(action uint64) error {
 	return errno(C.hk_ask_machdep(p.c, C.uint64_t(action)))
 }
 
-func (p Proc) Device(action uint64) error {
-	return errno(C.hk_ask_device(p.c, C.uint64_t(action)))
+// Device asks the device scope, with a request for those actions that have
+// some.
+func (p Proc) Device(action, req uint64) error {
+	return errno(C.hk_ask_device(p.c, C.uint64_t(action), C.ulong(req)))
 }
 
 func (p Proc) Passthru(dev, bits uint64) error {

@@ -57,7 +57,7 @@ func TestUnknownIsDenied(t *testing.T) {
 		"time request":    func() error { return p.System(SystemTime, 1<<20, 0, 0) },
 		"network":         func() error { return p.Network(none, 0, 0, 0, 0) },
 		"machdep":         func() error { return p.Machdep(none) },
-		"device":          func() error { return p.Device(none) },
+		"device":          func() error { return p.Device(none, 0) },
 		"process cansee":  func() error { return p.CanSee(p, none) },
 		"process procfs":  func() error { return p.Procfs(p, none) },
 		"other processes": func() error { return p.Process(p, none, 0) },

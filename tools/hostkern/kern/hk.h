@@ -29,6 +29,7 @@ struct hk_thread {
 	int		nheld;
 	int		nspin;
 	int		listener;	/* depth, of listeners that can't sleep */
+	int		answer;		/* of the model, to the last question */
 	struct hk_held	held[HK_MAXHELD];
 };
 
@@ -44,6 +45,8 @@ void	hk_specific_fini(specificdata_reference *);
 void	*hk_specific_get(specificdata_reference *, specificdata_key_t);
 void	hk_specific_set(specificdata_reference *, specificdata_key_t, void *);
 int	hk_specific_key(bool *, specificdata_key_t *);
+
+extern bool hk_booted;		/* the kernel's own listeners are there */
 
 void	hk_kauth_init(void);
 void	hk_defaults_init(void);

@@ -120,7 +120,7 @@ int	hk_ask_generic(struct proc *, uint64_t action);
 int	hk_ask_system(struct proc *, uint64_t action, unsigned long req,
     unsigned long a1, unsigned long a2);
 int	hk_ask_machdep(struct proc *, uint64_t action);
-int	hk_ask_device(struct proc *, uint64_t action);
+int	hk_ask_device(struct proc *, uint64_t action, unsigned long req);
 int	hk_ask_passthru(struct proc *, uint64_t dev, unsigned long bits);
 int	hk_ask_tty(struct proc *, uint64_t action);
 int	hk_ask_spec(struct proc *, unsigned long req, int block,
@@ -163,6 +163,7 @@ int	hk_ask_candidate(struct proc *, struct socket *, uint16_t port,
     int low);
 
 /* For tests. */
+int	hk_answer(void);	/* KAUTH_RESULT_* */
 void	hk_fault_at(long n);	/* the nth fallible call from here fails */
 long	hk_fault_count(void);	/* fallible calls since */
 int	hk_careless(int n, struct proc *, struct proc *);

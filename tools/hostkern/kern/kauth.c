@@ -21,6 +21,7 @@
 struct kauth_listener {
 	kauth_scope_callback_t	func;
 	kauth_scope_t		scope;
+	bool			model;	/* not one of the kernel's own */
 	LIST_ENTRY(kauth_listener) list;
 };
 
@@ -58,6 +59,7 @@ static u_int nsecmodels;
 static krwlock_t kauth_lock;
 static krwlock_t secmodels_lock;
 static bool cred_keys[HK_NKEYS];
+bool hk_booted;
 static kauth_scope_t scope_generic, scope_system, scope_process,
     scope_network, scope_machdep, scope_device, scope_cred, scope_vnode;
 
@@ -250,6 +252,7 @@ kauth_listen_scope(const char *id, kauth_scope_callback_t func,
 		return NULL;
 	k = kmem_zalloc(sizeof(*k), KM_SLEEP);
 	k->func = func;
+	k->model = hk_booted;
 	rw_enter(&kauth_lock, RW_WRITER);
 	s = find_scope(id);
 	if (s == NULL) {
@@ -301,7 +304,7 @@ ask(kauth_scope_t s, kauth_cred_t cred, kauth_action_t action, void *a0,
 {
 	kauth_listener_t k;
 	bool allow = false, deny = false;
-	int held;
+	int held, result, answer = KAUTH_RESULT_DEFER;
 
 	KASSERT(cred != NULL);
 	KASSERT(action != 0);
@@ -313,7 +316,10 @@ ask(kauth_scope_t s, kauth_cred_t cred, kauth_action_t action, void *a0,
 		hk_self.listener++;
 	LIST_FOREACH(k, &s->listeners, list) {
 		held = hk_self.nheld;
-		switch (k->func(cred, action, s->cookie, a0, a1, a2, a3)) {
+		result = k->func(cred, action, s->cookie, a0, a1, a2, a3);
+		if (k->model)
+			answer = result;
+		switch (result) {
 		case KAUTH_RESULT_ALLOW:
 			allow = true;
 			break;
@@ -330,6 +336,8 @@ ask(kauth_scope_t s, kauth_cred_t cred, kauth_action_t action, void *a0,
 	}
 	if (!may_sleep)
 		hk_self.listener--;
+	if (s != scope_cred)
+		hk_self.answer = answer;
 	return deny ? KAUTH_RESULT_DENY :
 	    allow ? KAUTH_RESULT_ALLOW : KAUTH_RESULT_DEFER;
 }

@@ -36,6 +36,7 @@ hk_boot(void)
 	hk_proc_init();
 	hk_vfs_init();
 	hk_defaults_init();
+	hk_booted = true;
 	hk_sysctl_init();
 	mutex_init(&bound_lock, MUTEX_DEFAULT, IPL_NONE);
 }
