@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"jails/src/secmodel"
+	"jails/src/service"
 )
 
 // At most this many, so that no definition makes jail-init large.
@@ -191,8 +192,21 @@ func (d *document) services(services []Service) {
 			}
 		}
 	}
-	if cycle := findCycle(services, index); cycle != nil {
-		d.add(fmt.Sprintf("service[%d].after", index[cycle[0]]), "services wait for each other: %s", strings.Join(cycle, " → "))
+	cycle := service.Cycle(len(services), func(i int) (on []int) {
+		for _, a := range services[i].After {
+			name, _, _ := strings.Cut(a, ":")
+			if j, ok := index[name]; ok {
+				on = append(on, j)
+			}
+		}
+		return on
+	})
+	if cycle != nil {
+		err := &service.CycleError{}
+		for _, i := range cycle {
+			err.Services = append(err.Services, services[i].Name)
+		}
+		d.add(fmt.Sprintf("service[%d].after", cycle[0]), "%v", err)
 	}
 }
 
@@ -249,58 +263,6 @@ func (d *document) user(at, name string) {
 		d.add(at, "bad user or group %q: write a name or a number", name)
 	}
 }
-
-// findCycle is the names of services that wait for each other in a ring, the
-// first again at the end; nil if there are none.
-func findCycle(services []Service, index map[string]int) []string {
-	const (
-		unseen = iota
-		onPath
-		done
-	)
-	mark := make([]int, len(services))
-	var trail []string
-	var visit func(i int) []string
-	visit = func(i int) []string {
-		mark[i] = onPath
-		trail = append(trail, services[i].Name)
-		for _, a := range services[i].After {
-			on, _, _ := strings.Cut(a, ":")
-			j, ok := index[on]
-			if !ok || mark[j] == done {
-				continue
-			}
-			if mark[j] == onPath {
-				for k, name := range trail {
-					if name == on {
-						return append(append([]string(nil), trail[k:]...), on)
-					}
-				}
-			}
-			if c := visit(j); c != nil {
-				return c
-			}
-		}
-		mark[i] = done
-		trail = trail[:len(trail)-1]
-		return nil
-	}
-	for i := range services {
-		if mark[i] == unseen {
-			if c := visit(i); c != nil {
-				return c
-			}
-		}
-	}
-	return nil
-}
-
-// Facilities and severities of syslog(3).
-var (
-	facilities = []string{"kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp",
-		"local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"}
-	severities = []string{"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"}
-)
 
 func (d *document) checkLog(at string, l *Log) {
 	if _, _, err := ParseKeep(l.Keep); err != nil {

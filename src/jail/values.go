@@ -6,6 +6,7 @@ import (
 	"math"
 	"net"
 	"path"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -106,6 +107,29 @@ func ParseKeep(s string) (files int, size uint64, err error) {
 		return 0, 0, fmt.Errorf("keep %q is out of range: 1 to 1000 files of 4 KB to 1 TB", s)
 	}
 	return files, size, nil
+}
+
+// Facilities and severities of syslog(3), by number; those between ftp and
+// local0 are not for programs.
+var (
+	facilities = []string{"kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp",
+		"local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"}
+	severities = []string{"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"}
+)
+
+const local0 = 16
+
+// Priority is what syslog(3) calls so, from the names of a facility and a
+// severity.
+func Priority(facility, severity string) (int, error) {
+	f, s := slices.Index(facilities, facility), slices.Index(severities, severity)
+	if f < 0 || s < 0 {
+		return 0, fmt.Errorf("unknown facility or level of syslog: %s.%s", facility, severity)
+	}
+	if first := slices.Index(facilities, "local0"); f >= first {
+		f += local0 - first
+	}
+	return f<<3 | s, nil
 }
 
 // Overlap says whether two reservations have a port in common.

@@ -12,7 +12,7 @@ import (
 // Syslog sends lines to the host's syslogd as RFC 5424 has it, and never
 // waits: a line that syslogd does not take at once is counted as dropped.
 type Syslog struct {
-	Out, Err int    // facility and level, as Priority makes it
+	Out, Err int    // facility and level, as syslog(3) puts them into one number
 	Tag      string // APP-NAME
 
 	Dropped uint64
@@ -38,28 +38,6 @@ func NewSyslog(out, err int, tag string) *Syslog {
 		host = "-"
 	}
 	return &Syslog{Out: out, Err: err, Tag: tag, paths: syslogPaths[:], host: host, maxBytes: 8192}
-}
-
-var facilities = [...]string{"kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp",
-	12: "", 13: "", 14: "", 15: "", 16: "local0", 17: "local1", 18: "local2", 19: "local3", 20: "local4", 21: "local5", 22: "local6", 23: "local7"}
-
-var levels = [...]string{"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"}
-
-// Priority is what syslog(3) calls so, from the names of a facility and a
-// level.
-func Priority(facility, level string) (int, error) {
-	for f, name := range facilities {
-		if name == "" || name != facility {
-			continue
-		}
-		for l, name := range levels {
-			if name == level {
-				return f<<3 | l, nil
-			}
-		}
-		return 0, fmt.Errorf("unknown syslog level %q: it is one of %s", level, strings.Join(levels[:], ", "))
-	}
-	return 0, fmt.Errorf("unknown syslog facility %q: as in daemon, local0 … local7", facility)
 }
 
 // Send sends one line, or counts it.

@@ -9,6 +9,7 @@ package service
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -95,44 +96,55 @@ func link(services []*Service) error {
 			on.before = append(on.before, s)
 		}
 	}
-	return findCycle(services)
+	cycle := Cycle(len(services), func(i int) (on []int) {
+		for _, e := range services[i].after {
+			on = append(on, e.on.index)
+		}
+		return on
+	})
+	if cycle == nil {
+		return nil
+	}
+	err := &CycleError{}
+	for _, i := range cycle {
+		err.Services = append(err.Services, services[i].spec.Name)
+	}
+	return err
 }
 
 func (s *Service) completes() bool { return s.spec.Oneshot || s.spec.Restart != Always }
 
-func findCycle(services []*Service) error {
+// Cycle finds some of n things, by their numbers, that wait for each other in a
+// ring, and gives the first one again at its end; nil if none do. on is what a
+// thing waits for.
+func Cycle(n int, on func(i int) []int) []int {
 	const (
 		onPath = 1
 		done   = 2
 	)
-	seen := make(map[*Service]int, len(services))
-	var path []string
-	var visit func(s *Service) error
-	visit = func(s *Service) error {
-		path = append(path, s.spec.Name)
-		defer func() { path = path[:len(path)-1] }()
-		switch seen[s] {
-		case done:
-			return nil
+	mark := make([]uint8, n)
+	var path []int
+	var visit func(i int) []int
+	visit = func(i int) []int {
+		path = append(path, i)
+		switch mark[i] {
 		case onPath:
-			first := 0
-			for path[first] != s.spec.Name {
-				first++
+			return slices.Clone(path[slices.Index(path, i):])
+		case 0:
+			mark[i] = onPath
+			for _, j := range on(i) {
+				if ring := visit(j); ring != nil {
+					return ring
+				}
 			}
-			return &CycleError{append([]string(nil), path[first:]...)}
+			mark[i] = done
 		}
-		seen[s] = onPath
-		for _, e := range s.after {
-			if err := visit(e.on); err != nil {
-				return err
-			}
-		}
-		seen[s] = done
+		path = path[:len(path)-1]
 		return nil
 	}
-	for _, s := range services {
-		if err := visit(s); err != nil {
-			return err
+	for i := range n {
+		if ring := visit(i); ring != nil {
+			return ring
 		}
 	}
 	return nil

@@ -85,11 +85,11 @@ func writer(loop *event.Loop, dir string, l *jail.Log) (*logs.Writer, error) {
 	}
 	var syslog *logs.Syslog
 	if s := l.Syslog; s != nil {
-		out, err := logs.Priority(s.Facility, s.Out)
+		out, err := jail.Priority(s.Facility, s.Out)
 		if err != nil {
 			return nil, err
 		}
-		errs, err := logs.Priority(s.Facility, s.Err)
+		errs, err := jail.Priority(s.Facility, s.Err)
 		if err != nil {
 			return nil, err
 		}
