@@ -63,7 +63,6 @@ func (l Layout) SupervisorLock(name string) string {
 func (l Layout) locks() string { return l.path("var/run/jails/.lock") }
 
 // Log is the directory of a jail's log files; Current is the newest.
-func (l Layout) Logs() string               { return l.path("var/log/jails") }
 func (l Layout) Log(name string) string     { return l.path("var/log/jails", name) }
 func (l Layout) Current(name string) string { return l.path("var/log/jails", name, "current") }
 

@@ -85,7 +85,7 @@ func bootstrap(ctx context.Context, h *host) error {
 	if base.Verified != "" {
 		how = "verified"
 	}
-	h.line("base %s: %s %s, %s in %s", base.Name, strings.Join(base.Sets, " "), how, output.Size(uint64(base.Bytes)), took(base.Took))
+	h.line("base %s: %s %s, %s in %s", base.Name, strings.Join(base.Sets, " "), how, output.Size(uint64(base.Bytes)), took(time.Duration(base.Seconds*float64(time.Second))))
 	if base.Skipped > 0 {
 		h.line("%d device nodes and pipes of the sets left out; a jail's /dev is made by jailmgr", base.Skipped)
 	}

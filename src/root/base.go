@@ -35,15 +35,14 @@ type Bootstrap struct {
 
 // Base is a base layer that was made.
 type Base struct {
-	Name     string        `json:"name"`
-	Path     string        `json:"path"`
-	Sets     []string      `json:"sets"`
-	Verified string        `json:"verified"` // the file with the checksums, "" if they were not asked for
-	Bytes    int64         `json:"bytes"`
-	Skipped  int           `json:"skipped_devices"`
-	Unowned  int           `json:"unowned_files"` // whose owners this user namespace does not have
-	Took     time.Duration `json:"-"`
-	Seconds  float64       `json:"seconds"`
+	Name     string   `json:"name"`
+	Path     string   `json:"path"`
+	Sets     []string `json:"sets"`
+	Verified string   `json:"verified"` // the file with the checksums, "" if they were not asked for
+	Bytes    int64    `json:"bytes"`
+	Skipped  int      `json:"skipped_devices"`
+	Unowned  int      `json:"unowned_files"` // whose owners this user namespace does not have
+	Seconds  float64  `json:"seconds"`
 }
 
 // ErrName is a base that has no name and gives none.
@@ -132,8 +131,7 @@ func (s *Store) Bootstrap(ctx context.Context, o Bootstrap) (_ *Base, err error)
 	if err := os.Rename(tmp, b.Path); err != nil {
 		return nil, err
 	}
-	b.Bytes, b.Skipped, b.Unowned, b.Took = x.bytes, x.skipped, x.unowned, time.Since(start)
-	b.Seconds = b.Took.Seconds()
+	b.Bytes, b.Skipped, b.Unowned, b.Seconds = x.bytes, x.skipped, x.unowned, time.Since(start).Seconds()
 	return b, durable.SyncDir(s.Layout.Bases())
 }
 

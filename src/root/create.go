@@ -11,6 +11,7 @@ import (
 
 	"jails/src/durable"
 	"jails/src/jail"
+	"jails/src/journal"
 )
 
 // ErrNoBase is a definition whose base layer, or root, is not there.
@@ -42,7 +43,7 @@ func (s *Store) Check(def *jail.Definition) error {
 
 // Create makes a jail's directory and its data from the base. What there was
 // of a jail with that name must be gone: os.ErrExist.
-func (s *Store) Create(ctx context.Context, def *jail.Definition, rec Recorder) error {
+func (s *Store) Create(ctx context.Context, def *jail.Definition, j *journal.Journal) error {
 	if err := s.makeParents(); err != nil {
 		return err
 	}
@@ -52,7 +53,7 @@ func (s *Store) Create(ctx context.Context, def *jail.Definition, rec Recorder) 
 	} else if !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	if err := rec.Record(true, StepTree, dir); err != nil {
+	if err := j.Record(true, StepTree, dir); err != nil {
 		return err
 	}
 	if err := os.Mkdir(dir, 0o700); err != nil {

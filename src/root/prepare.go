@@ -13,6 +13,7 @@ import (
 
 	"jails/src/durable"
 	"jails/src/jail"
+	"jails/src/journal"
 )
 
 // ErrNoMount is a definition with mounts on a system that forbids them.
@@ -27,11 +28,11 @@ type Prepared struct {
 
 // Prepare makes the root of a jail that does not run, each step recorded
 // before it is done. After an error undo what was recorded.
-func (s *Store) Prepare(ctx context.Context, def *jail.Definition, rec Recorder) (*Prepared, error) {
+func (s *Store) Prepare(ctx context.Context, def *jail.Definition, j *journal.Journal) (*Prepared, error) {
 	if err := s.Check(def); err != nil {
 		return nil, err
 	}
-	p := &preparing{Store: s, m: s.mounter(), def: def, rec: rec, out: &Prepared{}}
+	p := &preparing{Store: s, m: s.mounter(), def: def, journal: j, out: &Prepared{}}
 	var err error
 	if def.Base == "" {
 		// The administrator's own path may hold links of his own.
@@ -62,7 +63,7 @@ type preparing struct {
 	*Store
 	m       Mounter
 	def     *jail.Definition
-	rec     Recorder
+	journal *journal.Journal
 	out     *Prepared
 	dir     string   // Layout.Jail's
 	before  []string // what was mounted there already
@@ -85,7 +86,7 @@ func (p *preparing) mount(target string, do func() error) error {
 			return fmt.Errorf("%s: something is %w there already; see: jailmgr repair %s", m, ErrMounted, p.def.Name)
 		}
 	}
-	if err := p.rec.Record(false, StepMount, target); err != nil {
+	if err := p.journal.Record(false, StepMount, target); err != nil {
 		return err
 	}
 	if err := do(); err != nil {
@@ -293,7 +294,7 @@ func (p *preparing) nodes(dev string) error {
 	missing := 0
 	for _, n := range devices {
 		// Where we may mount but not make nodes, a node is a mount.
-		if err := p.rec.Record(false, StepMount, filepath.Join(dev, n.Name)); err != nil {
+		if err := p.journal.Record(false, StepMount, filepath.Join(dev, n.Name)); err != nil {
 			return err
 		}
 		err := p.m.Node(dev, n)

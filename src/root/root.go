@@ -8,9 +8,7 @@
 // is root in the jail.
 package root
 
-import (
-	"jails/src/jail"
-)
+import "jails/src/jail"
 
 // Store is all roots of a layout.
 type Store struct {
@@ -54,11 +52,6 @@ const (
 	StepFile  = "file"  // a file that was not there, and the SHA-256 of what it holds
 	StepDir   = "dir"   // a directory that was not there, and goes if it is empty
 )
-
-// Recorder notes a step before it is done; see journal.Journal.
-type Recorder interface {
-	Record(durable bool, kind string, args ...string) error
-}
 
 func (s *Store) mounter() Mounter {
 	if s.Mounts != nil {
