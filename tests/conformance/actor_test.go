@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"jails/src/secmodel"
+	"jails/tests/host"
 )
 
 // An actor is a child of the suite, the same program in another role: it
@@ -227,26 +227,8 @@ type actor struct {
 	to   *os.File
 	from *os.File
 	in   *bufio.Reader
-	said *locked
+	said *host.Text // its standard output and error
 	once sync.Once
-}
-
-// locked is what an actor writes to its standard output and error.
-type locked struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *locked) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *locked) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // launch starts an actor and returns its first answer: whether it became what
@@ -256,7 +238,7 @@ func launch(p part) (*actor, answer, error) {
 	if err != nil {
 		return nil, answer{}, err
 	}
-	a := &actor{part: p, said: new(locked)}
+	a := &actor{part: p, said: new(host.Text)}
 	theirIn, to, err := os.Pipe()
 	if err != nil {
 		return nil, answer{}, err

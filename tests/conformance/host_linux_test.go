@@ -31,16 +31,16 @@ func startModel() (stop func() error, err error) {
 	if err := os.Setenv(secmodel.SocketVariable, socket); err != nil {
 		return none, err
 	}
-	stop, why, err := host.StartModel(program, socket)
+	m, err := host.StartModel(exec.Command(program), socket)
+	if errors.Is(err, host.ErrForbidden) {
+		unable = err.Error()
+		return none, nil
+	}
 	if err != nil {
 		return none, err
 	}
-	if why != "" {
-		unable = "hostkern can't run here: " + why
-		return none, nil
-	}
 	// Ordinary users may speak to it; what it tells them is the model's.
-	return stop, os.Chmod(socket, 0o666)
+	return m.Stop, os.Chmod(socket, 0o666)
 }
 
 // hostkern is the path of one, built if $HOSTKERN names none.

@@ -4,6 +4,7 @@
 package host
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -101,6 +102,24 @@ func (h *Host) Try(name string, args ...string) (string, error) {
 		err = errors.Join(err, errors.New("no end after a minute"))
 	}
 	return string(out), err
+}
+
+// Text is what a program that runs has printed.
+type Text struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (t *Text) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.b.Write(p)
+}
+
+func (t *Text) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.b.String()
 }
 
 // Eventually waits until ok is true; it fails the test after a minute.

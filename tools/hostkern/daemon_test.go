@@ -17,7 +17,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -25,32 +24,15 @@ import (
 	"golang.org/x/sys/unix"
 
 	"jails/src/secmodel"
+	machine "jails/tests/host"
 )
 
 // daemonProcess is a hostkern that runs.
 type daemonProcess struct {
 	t      *testing.T
 	dir    string
-	cmd    *exec.Cmd
-	said   *lockedBuffer
+	model  *machine.Model // nil when it is stopped
 	client *secmodel.Client
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // modes are the ways to follow processes; each test that depends on it runs
@@ -58,7 +40,7 @@ func (l *lockedBuffer) String() string {
 func modes(t *testing.T, f func(t *testing.T, d *daemonProcess)) {
 	t.Run("events", func(t *testing.T) {
 		d := startDaemon(t)
-		if strings.Contains(d.said.String(), "process events:") {
+		if strings.Contains(d.said(), "process events:") {
 			t.Skip("the kernel gives no process events here; run as root on the machine itself")
 		}
 		f(t, d)
@@ -83,10 +65,10 @@ func startDaemon(t *testing.T, args ...string) *daemonProcess {
 	d := &daemonProcess{t: t, dir: dir}
 	d.start(args...)
 	t.Cleanup(func() {
-		d.stop()
-		if t.Failed() {
-			t.Logf("hostkern said:\n%s", d.said)
+		if t.Failed() && d.model != nil {
+			t.Logf("hostkern said:\n%s", d.said())
 		}
+		d.stop()
 	})
 	return d
 }
@@ -96,28 +78,16 @@ func (d *daemonProcess) socket() string { return filepath.Join(d.dir, "s") }
 func (d *daemonProcess) start(args ...string) {
 	t := d.t
 	t.Helper()
-	r, w, err := os.Pipe()
+	cmd := exec.Command("/proc/self/exe", args...)
+	cmd.Env = append(os.Environ(), roleVariable+"=daemon")
+	model, err := machine.StartModel(cmd, d.socket())
+	if errors.Is(err, machine.ErrForbidden) {
+		t.Skip(err)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close()
-	d.cmd = exec.Command("/proc/self/exe", append([]string{"-s", d.socket(), "--ready-fd", "3"}, args...)...)
-	d.cmd.Env = append(os.Environ(), roleVariable+"=daemon")
-	d.cmd.ExtraFiles = []*os.File{w}
-	d.said = new(lockedBuffer)
-	d.cmd.Stderr = d.said
-	if err := d.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	w.Close()
-	if n, _ := r.Read(make([]byte, 1)); n != 1 {
-		err := d.cmd.Wait()
-		d.cmd = nil
-		if e := new(exec.ExitError); errors.As(err, &e) && e.ExitCode() == exUnavailable {
-			t.Skipf("hostkern can't run here: %s", d.said)
-		}
-		t.Fatalf("hostkern does not get ready: %v: %s", err, d.said)
-	}
+	d.model = model
 	os.Setenv("HOSTKERN_SOCKET", d.socket())
 	if d.client, err = secmodel.Open(); err != nil {
 		t.Fatal(err)
@@ -125,21 +95,20 @@ func (d *daemonProcess) start(args ...string) {
 }
 
 func (d *daemonProcess) stop() {
-	if d.cmd == nil {
+	if d.model == nil {
 		return
 	}
 	d.client.Close()
-	_ = d.cmd.Process.Signal(unix.SIGTERM)
-	timer := time.AfterFunc(20*time.Second, func() { _ = d.cmd.Process.Signal(unix.SIGQUIT) })
-	if err := d.cmd.Wait(); err != nil {
-		d.t.Errorf("hostkern: %v: %s", err, d.said)
+	if err := d.model.Stop(); err != nil {
+		d.t.Error(err)
 	}
-	timer.Stop()
 	if _, err := os.Stat(d.socket()); !os.IsNotExist(err) {
 		d.t.Errorf("the socket is left: %v", err)
 	}
-	d.cmd = nil
+	d.model = nil
 }
+
+func (d *daemonProcess) said() string { return d.model.Said.String() }
 
 // jail makes a jail that is killed and destroyed at the test's end.
 func (d *daemonProcess) jail(name string, c secmodel.Config) secmodel.ID {
@@ -159,7 +128,7 @@ func (d *daemonProcess) jail(name string, c secmodel.Config) secmodel.ID {
 		d.t.Fatal(err)
 	}
 	d.t.Cleanup(func() {
-		if d.cmd != nil {
+		if d.model != nil {
 			d.end(id)
 		}
 	})
@@ -169,18 +138,10 @@ func (d *daemonProcess) jail(name string, c secmodel.Config) secmodel.ID {
 // end kills a jail, waits for its end, and destroys it.
 func (d *daemonProcess) end(id secmodel.ID) {
 	d.t.Helper()
-	if err := d.client.Kill(id, int(unix.SIGKILL)); errors.Is(err, secmodel.ErrNoJail) {
-		return
-	} else if err != nil {
-		d.t.Errorf("kill: %v", err)
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	if err := d.client.Wait(ctx, id); err != nil {
-		d.t.Errorf("wait: %v", err)
-	}
-	if err := d.client.Destroy(id); err != nil {
-		d.t.Errorf("destroy: %v", err)
+	if err := d.client.End(ctx, id); err != nil {
+		d.t.Errorf("ending jail %d: %v", id, err)
 	}
 }
 

@@ -92,8 +92,8 @@ func TestWithoutPtrace(t *testing.T) {
 	needUsers(t)
 	t.Setenv(dropVariable, strconv.Itoa(unix.CAP_SYS_PTRACE))
 	d := startDaemon(t)
-	if !strings.Contains(d.said.String(), "without CAP_SYS_PTRACE") {
-		t.Fatalf("it has CAP_SYS_PTRACE: %s", d.said)
+	if !strings.Contains(d.said(), "without CAP_SYS_PTRACE") {
+		t.Fatalf("it has CAP_SYS_PTRACE: %s", d.said())
 	}
 	id := d.jail("j", secmodel.Config{})
 	for where, want := range map[string]string{
@@ -110,8 +110,8 @@ func TestWithoutPtrace(t *testing.T) {
 			t.Errorf("user 1000, %s: %s; want %s", where, got, want)
 		}
 	}
-	if strings.Contains(d.said.String(), "wants to enter") {
-		t.Errorf("hostkern has a difficulty of its own: %s", d.said)
+	if strings.Contains(d.said(), "wants to enter") {
+		t.Errorf("hostkern has a difficulty of its own: %s", d.said())
 	}
 	d.act(id, 0).want("jailed", "root")
 

@@ -548,17 +548,16 @@ func TestRestart(t *testing.T) {
 	id := d.jail("j", secmodel.Config{Ports: ports(secmodel.TCP, 18400, 18400)})
 	a := d.act(id, 0)
 	a.want("3", "crowd 3")
-	if err := d.cmd.Process.Kill(); err != nil {
+	if err := d.model.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = d.cmd.Wait()
 	a.want("ENOSYS", "bind tcp 18400")
 	a.want("ENOSYS", "chroot /")
 	a.want("0 "+unix.ENOSYS.Error(), "crowd 1")
 	d.client.Close()
 
 	d.start()
-	said := d.said.String()
+	said := d.said()
 	for _, want := range []string{"jail j (" + strconv.Itoa(int(id)) + ")", strconv.Itoa(a.pid()), "--kill-leftovers"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("the next hostkern does not say %q: %s", want, said)
@@ -572,8 +571,8 @@ func TestRestart(t *testing.T) {
 		t.Error("a stop of hostkern killed")
 	}
 	d.start("--kill-leftovers")
-	if !strings.Contains(d.said.String(), "killed 4 processes") {
-		t.Errorf("%s", d.said)
+	if !strings.Contains(d.said(), "killed 4 processes") {
+		t.Error(d.said())
 	}
 	eventually(t, "the leftovers end", func() bool { return !a.running() })
 }
