@@ -83,7 +83,7 @@ type Refused struct {
 	Jail     string // its name or id, as the caller gave it
 	Reason   Reason
 	Detail   int       // a count, descriptor, process id, offset or errno, by Reason
-	Port     PortRange // with ReasonPort and ReasonPortBound
+	Port     PortRange // with ReasonPort, ReasonPortBound, and of a bound socket with ReasonFDSocket
 	Holder   string    // the jail that holds Port, or "" for the host
 	HolderID ID
 	Errno    syscall.Errno
@@ -154,7 +154,13 @@ func (e *Refused) why() string {
 	case ReasonFDDevice:
 		return fmt.Sprintf("descriptor %d is a device that jails may not have", e.Detail)
 	case ReasonFDSocket:
-		return fmt.Sprintf("descriptor %d is a socket that jails may not have", e.Detail)
+		switch {
+		case e.Port.First == 0:
+			return fmt.Sprintf("descriptor %d is a socket that jails may not have", e.Detail)
+		case e.HolderID == 0:
+			return fmt.Sprintf("descriptor %d is a socket bound to port %s, which is not the jail's", e.Detail, e.Port)
+		}
+		return fmt.Sprintf("descriptor %d is a socket bound to port %s, which belongs to jail %q", e.Detail, e.Port, e.Holder)
 	case ReasonFDKqueue:
 		return fmt.Sprintf("descriptor %d is an event queue", e.Detail)
 	case ReasonFDOther:

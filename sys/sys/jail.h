@@ -210,7 +210,8 @@ struct jail_snapshot {
 	uint32_t	js_size;	/* of one record, in bytes */
 	uint32_t	js_count;
 	uint32_t	js_stathz;	/* ticks in a second */
-	uint64_t	js_generation;	/* grows as jails come, change and go */
+	uint64_t	js_generation;	/* grows as jails come, change and go;
+					   0 to a process in a jail */
 	uint64_t	js_uptime;	/* nanoseconds since boot */
 	uint32_t	js_pagesize;	/* bytes */
 	uint32_t	js_reserved;

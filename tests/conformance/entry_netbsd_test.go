@@ -2,6 +2,8 @@ package conformance
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -13,6 +15,19 @@ func init() {
 	verb("open-kqueue", hold(unix.Kqueue))
 	verb("open-route", hold(func() (int, error) { return unix.Socket(pfRoute, unix.SOCK_RAW, 0) }))
 	verb("open-bpf", hold(func() (int, error) { return unix.Open("/dev/bpf", unix.O_RDWR, 0) }))
+	verb("open-key", hold(func() (int, error) { return unix.Socket(pfKey, unix.SOCK_RAW, 2) }))
+	verb("open-link", hold(func() (int, error) { return unix.Socket(unix.AF_LINK, unix.SOCK_DGRAM, 0) }))
+	verb("open-disk", hold(func() (int, error) { return unix.Open("/dev/ld0d", unix.O_RDONLY, 0) }))
+	// ktrace-self traces this process's system calls to a file that is not
+	// kept open here.
+	verb("ktrace-self", func([]string) (string, error) {
+		path := filepath.Join(os.TempDir(), fmt.Sprintf("ktrace%d", os.Getpid()))
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			return "", err
+		}
+		defer os.Remove(path)
+		return "", call(sysKtrace, text(path), ktropSet, ktraceSyscalls, uintptr(os.Getpid()))
+	})
 	verb("open-kmem", hold(func() (int, error) { return unix.Open("/dev/kmem", unix.O_RDONLY, 0) }))
 	verb("get-terminal", func([]string) (string, error) {
 		master, slave, _, err := terminal()
@@ -39,6 +54,11 @@ func init() {
 	entries = append(entries,
 		refusedEntry{"a kqueue", part{Before: []string{"open-kqueue"}}, secmodel.ReasonFDKqueue},
 		refusedEntry{"a routing socket", part{Before: []string{"open-route"}}, secmodel.ReasonFDSocket},
+		refusedEntry{"a key management socket", part{Before: []string{"open-key"}}, secmodel.ReasonFDSocket},
+		refusedEntry{"a link-layer socket", part{Before: []string{"open-link"}}, secmodel.ReasonFDSocket},
+		refusedEntry{"kernel memory", part{Before: []string{"open-kmem"}}, secmodel.ReasonFDDevice},
+		refusedEntry{"a disk", part{Before: []string{"open-disk"}}, secmodel.ReasonFDDevice},
+		refusedEntry{"ktrace(2)", part{Before: []string{"ktrace-self"}}, secmodel.ReasonTraced},
 		refusedEntry{"a packet filter", part{Before: []string{"open-bpf"}}, secmodel.ReasonFDOther},
 		refusedEntry{"a terminal", part{Before: []string{"get-terminal"}}, secmodel.ReasonTerminal},
 	)

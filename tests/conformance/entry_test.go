@@ -26,7 +26,10 @@ type refusedEntry struct {
 var entries = []refusedEntry{
 	{"not a session leader", part{Follow: true}, secmodel.ReasonSession},
 	{"a directory", part{Before: []string{"open-directory"}}, secmodel.ReasonFDDirectory},
+	{"a directory that execve(2) closes", part{Before: []string{"open-directory", "close-on-exec"}}, secmodel.ReasonFDDirectory},
+	{"a directory under a high number", part{Before: []string{"open-directory", "move-up"}}, secmodel.ReasonFDDirectory},
 	{"a raw socket", part{Before: []string{"open-raw"}}, secmodel.ReasonFDSocket},
+	{"a raw IPv6 socket", part{Before: []string{"open-raw6"}}, secmodel.ReasonFDSocket},
 	{"a device", part{Before: []string{"open-device"}}, secmodel.ReasonFDDevice},
 	{"an ordinary user", part{Before: []string{"become-user"}}, secmodel.ReasonNotRoot},
 }
@@ -54,6 +57,93 @@ func TestEntryIsRefused(t *testing.T) {
 		check(t, err == nil && a == nil && got.Reason == int(c.reason), "%s: reason %d (%s) %v, want reason %d", c.name, got.Reason, got.Error, err, c.reason)
 	}
 	check(t, j.record(t).Entries == 0 && j.record(t).Processes == 0, "refused entries count: %+v", j.record(t))
+}
+
+// TestEntryWithDirectories: a directory may come along only if it is in the
+// jail's root, at this moment, and not if its path is merely like it.
+func TestEntryWithDirectories(t *testing.T) {
+	need(t)
+	j := newJail(t, secmodel.Config{})
+	beside := j.root + "-beside"
+	for _, dir := range []string{beside, filepath.Join(j.root, "tmp/moved"), filepath.Join(j.root, "tmp/deep/er")} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(beside); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := os.Symlink(beside, filepath.Join(j.root, "tmp/link")); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		dir  string
+		then func() error
+		want bool
+	}{
+		{j.root, nil, true},
+		{filepath.Join(j.root, "tmp/deep/er"), nil, true},
+		{"/", nil, false},
+		{work, nil, false},
+		{beside, nil, false},
+		{filepath.Join(j.root, "tmp/link"), nil, false},
+		{filepath.Join(j.root, "tmp/moved"), func() error {
+			return os.Rename(filepath.Join(j.root, "tmp/moved"), filepath.Join(beside, "moved"))
+		}, false},
+	} {
+		a := start(t, part{})
+		if got := a.do(t, "open-at", c.dir); got.Error != "" {
+			t.Fatal(got.Error)
+		}
+		if c.then != nil {
+			if err := c.then(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got := a.do(t, "enter", j.id.String())
+		if c.want {
+			check(t, got.Error == "", "entering with %s open: %s", c.dir, got.Error)
+		} else {
+			check(t, got.Reason == int(secmodel.ReasonFDDirectory), "entering with %s open: reason %d (%s), want reason %d", c.dir, got.Reason, got.Error, secmodel.ReasonFDDirectory)
+		}
+		a.end()
+	}
+}
+
+// TestEntryFromElsewhere: whatever root and directory who enters had, there is
+// nothing but the jail's after it.
+func TestEntryFromElsewhere(t *testing.T) {
+	need(t)
+	j := newJail(t, secmodel.Config{})
+	which := func(root, text string) {
+		if err := os.WriteFile(filepath.Join(root, "tmp/which"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	elsewhere := newRoot(t)
+	which(j.root, "the jail's")
+	which(elsewhere, "elsewhere")
+	for name, a := range map[string]*actor{"the host's root": start(t, part{}), "another root": start(t, part{Root: elsewhere})} {
+		if name == "another root" {
+			if got := a.do(t, "chdir", "/tmp"); got.Error != "" {
+				t.Fatal(got.Error)
+			}
+		} else if got := a.do(t, "chdir", filepath.Join(elsewhere, "tmp")); got.Error != "" {
+			t.Fatal(got.Error)
+		}
+		if got := a.do(t, "enter", j.id.String()); got.Error != "" {
+			check(t, false, "entering from %s: %s", name, got.Error)
+			continue
+		}
+		for _, path := range []string{"/tmp/which", "tmp/which", "../../tmp/which"} {
+			got := a.do(t, "read", path)
+			check(t, got.Value == "the jail's", "from %s, %s is %q (%s)", name, path, got.Value, got.Error)
+		}
+		got := a.do(t, "read", "which")
+		check(t, got.errno() == unix.ENOENT, "from %s, the directory from before is there still: %q %s", name, got.Value, got)
+	}
 }
 
 func TestEntryWithHarmlessFiles(t *testing.T) {

@@ -98,18 +98,26 @@ func reserved(list []secmodel.PortRange, protocol string, port int) bool {
 	return false
 }
 
-// TestTakenPortsStayTaken: the more specific address goes past the wildcard's
-// owner nowhere.
+// TestTakenPortsStayTaken: the more specific address, or the same one shared,
+// goes past the owner nowhere, whichever the owner has.
 func TestTakenPortsStayTaken(t *testing.T) {
 	need(t)
 	q := newQuay(t, secmodel.Low)
-	if got := q.root.do(t, "bind", "tcp", "0.0.0.0", "7100", "reuse"); got.Error != "" {
-		t.Fatal(got.Error)
-	}
-	for who, a := range q.notTheOwner {
-		for _, address := range addresses {
-			got := binds(t, a, "tcp", address, 7100, "reuse")
-			check(t, got.errno() == unix.EACCES, "%s binds %s over the owner's wildcard: %s, want EACCES", who, address, got)
+	for _, protocol := range protocols {
+		port := map[string]int{"tcp": 7100, "udp": 7101}[protocol]
+		for _, mine := range addresses {
+			if got := q.root.do(t, "bind", protocol, mine, strconv.Itoa(port), "reuse"); got.Error != "" {
+				t.Fatal(got.Error)
+			}
+			for who, a := range q.notTheOwner {
+				for _, address := range addresses {
+					got := binds(t, a, protocol, address, port, "reuse")
+					check(t, got.errno() == unix.EACCES, "%s binds %s %s over the owner's %s: %s, want EACCES", who, protocol, address, mine, got)
+				}
+			}
+			got := q.root.do(t, "bind", protocol, mine, strconv.Itoa(port), "reuse")
+			check(t, got.Error == "", "the owner shares its %s %s: %s", protocol, mine, got)
+			q.root.do(t, "close")
 		}
 	}
 }

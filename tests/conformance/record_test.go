@@ -1,8 +1,12 @@
 package conformance
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"strconv"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -22,6 +26,7 @@ func TestOwnRecordOnly(t *testing.T) {
 		a := start(t, part{Jail: j.id, UID: uid, Known: true})
 		s, err := fromJSON[secmodel.Snapshot](a.do(t, "jails"))
 		check(t, err == nil && len(s.Jails) == 1 && s.Jails[0].ID == j.id, "jailed %s reads %+v %v, want jail %d only", who, s.Jails, err, j.id)
+		check(t, s.Generation == 0, "jailed %s reads that %d jails have come, changed and gone", who, s.Generation)
 		processes, err := fromJSON[[]secmodel.Process](a.do(t, "processes"))
 		found := false
 		for _, p := range processes {
@@ -30,7 +35,7 @@ func TestOwnRecordOnly(t *testing.T) {
 		}
 		check(t, err == nil && found, "jailed %s does not find itself: %v %v", who, processes, err)
 		ports, err := fromJSON[[]secmodel.PortOwner](a.do(t, "ports"))
-		check(t, err == nil, "jailed %s reads ports: %v", who, err)
+		check(t, err == nil && len(ports) == len(berths), "jailed %s reads %d ports of its own, want %d: %v", who, len(ports), len(berths), err)
 		for _, p := range ports {
 			check(t, p.Jail == j.id, "jailed %s reads of port %v of jail %d", who, p.Port, p.Jail)
 		}
@@ -46,7 +51,9 @@ func TestOwnRecordOnly(t *testing.T) {
 	}
 	check(t, seen[j.id] && seen[k.id], "host user does not read of all jails: %v", seen)
 	processes, err := fromJSON[[]secmodel.Process](a.do(t, "processes"))
-	check(t, len(processes) == 0, "host user reads of %d processes in jails (%v)", len(processes), err)
+	check(t, err == nil && len(processes) == 0, "host user reads of %d processes in jails (%v)", len(processes), err)
+	ports, err := fromJSON[[]secmodel.PortOwner](a.do(t, "ports"))
+	check(t, err == nil && len(ports) == 0, "host user reads of %d ports of jails (%v)", len(ports), err)
 }
 
 func TestRecord(t *testing.T) {
@@ -116,6 +123,111 @@ func TestCountersOnlyGrow(t *testing.T) {
 	eventually(t, "the jail is empty", func() bool { return j.record(t).Processes == 0 })
 	after := j.record(t)
 	check(t, after.User+after.System >= used && after.Exits == r.Exits+1, "the last exit lost something: %+v, then %+v", r, after)
+}
+
+// TestCountersMissNothing: each life counts once, however short, and whoever
+// looks meanwhile; and no look finds more of them than there can be.
+func TestCountersMissNothing(t *testing.T) {
+	need(t)
+	j := newJail(t, secmodel.Config{})
+	actors := []*actor{j.actor(t, 0), j.actor(t, 0), j.actor(t, 0)}
+	before := j.record(t)
+	var readers, makers sync.WaitGroup
+	stop := make(chan struct{})
+	for range 2 {
+		readers.Go(func() {
+			c, err := secmodel.Open()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.Close()
+			last := before
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				r, err := c.Lookup(j.id.String())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if r.Forks < last.Forks || r.Exits < last.Exits || r.User+r.System < last.User+last.System {
+					check(t, false, "a counter fell: %+v, then %+v", last, r)
+				}
+				if uint64(r.Processes) > r.Entries+r.Forks-r.Exits {
+					check(t, false, "%d processes, of %d that entered, %d forked and %d ended", r.Processes, r.Entries, r.Forks, r.Exits)
+				}
+				last = r
+			}
+		})
+	}
+	const rounds, together = 4, 6
+	want := before.Forks
+	for i, a := range actors {
+		// Programs, daemons that end at once, and forks without a program.
+		role := []string{"exit", "twice", "fork"}[i]
+		want += rounds * together * []uint64{1, 2, 1}[i]
+		makers.Go(func() {
+			for range rounds {
+				got, err := a.ask("lives", role, strconv.Itoa(together))
+				check(t, err == nil && got.Error == "", "lives of %s: %v %s", role, err, got.Error)
+			}
+		})
+	}
+	makers.Wait()
+	all := eventually(t, "the short lives are over", func() bool { return j.record(t).Processes == len(actors) })
+	close(stop)
+	readers.Wait()
+	r := j.record(t)
+	check(t, all && r.Forks == want && r.Exits-before.Exits == want-before.Forks && r.Entries == before.Entries,
+		"%d short lives count %d forks, %d exits", want-before.Forks, r.Forks-before.Forks, r.Exits-before.Exits)
+}
+
+func init() {
+	// lives ROLE N: N at the same time, waited for; their children are not.
+	verb("lives", func(args []string) (string, error) {
+		n, err := numbers(args[1:])
+		if err != nil {
+			return "", err
+		}
+		errs := make(chan error, n[0])
+		for range n[0] {
+			go func() {
+				pid, err := 0, error(nil)
+				if args[0] == "fork" {
+					syscall.ForkLock.Lock()
+					pid, err = clone(0)
+					syscall.ForkLock.Unlock()
+					if err == nil {
+						err = unix.Kill(pid, unix.SIGKILL)
+					}
+				} else {
+					pid, err = spawn(args[0])
+				}
+				for err == nil {
+					if _, err = syscall.Wait4(pid, nil, 0, nil); err == nil {
+						break
+					} else if err == syscall.EINTR {
+						err = nil
+					}
+				}
+				errs <- err
+			}()
+		}
+		for range n[0] {
+			err = errors.Join(err, <-errs)
+		}
+		return "", err
+	})
+	// twice leaves a child that ends at once, and no parent.
+	roles["twice"] = func() {
+		if _, err := spawnAs("exit", true); err != nil {
+			os.Exit(1)
+		}
+	}
 }
 
 func TestDenialsAreEachJails(t *testing.T) {

@@ -15,6 +15,8 @@ import (
 	"jails/src/secmodel"
 )
 
+const protocolSCTP = 132
+
 // held are the descriptors that an actor keeps open.
 var held []int
 
@@ -54,8 +56,30 @@ func init() {
 		return fd, err
 	}))
 	verb("open-raw", hold(func() (int, error) { return unix.Socket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP) }))
+	verb("open-raw6", hold(func() (int, error) { return unix.Socket(unix.AF_INET6, unix.SOCK_RAW, unix.IPPROTO_ICMPV6) }))
 	verb("open-tcp", hold(func() (int, error) { return unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0) }))
 	verb("open-local", hold(func() (int, error) { return unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0) }))
+	// close-on-exec, move-up: what is held last.
+	verb("close-on-exec", func([]string) (string, error) {
+		fd, err := last()
+		if err == nil {
+			unix.CloseOnExec(fd)
+		}
+		return "", err
+	})
+	verb("move-up", func([]string) (string, error) {
+		fd, err := last()
+		if err != nil {
+			return "", err
+		}
+		up, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD, 100)
+		if err != nil {
+			return "", err
+		}
+		held[len(held)-1] = up
+		return "", unix.Close(fd)
+	})
+	verb("chdir", func(args []string) (string, error) { return "", unix.Chdir(args[0]) })
 	verb("become-user", func([]string) (string, error) { return "", syscall.Setuid(user) })
 
 	verb("limit", func([]string) (string, error) {
@@ -241,33 +265,56 @@ func fromJSON[T any](a answer) (T, error) {
 	return v, json.Unmarshal([]byte(a.Value), &v)
 }
 
+// socketAddress is an address in words, with a port, and its family.
+func socketAddress(words, port string) (at unix.Sockaddr, family int, err error) {
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		return nil, 0, err
+	}
+	switch words {
+	case "127.0.0.1":
+		return &unix.SockaddrInet4{Port: number, Addr: [4]byte{127, 0, 0, 1}}, unix.AF_INET, nil
+	case "0.0.0.0":
+		return &unix.SockaddrInet4{Port: number}, unix.AF_INET, nil
+	}
+	six := &unix.SockaddrInet6{Port: number}
+	switch words {
+	case "::":
+	case "::1":
+		six.Addr[15] = 1
+	case "::ffff:127.0.0.1":
+		copy(six.Addr[10:], []byte{0xff, 0xff, 127, 0, 0, 1})
+	default:
+		return nil, 0, fmt.Errorf("no address %q", words)
+	}
+	return six, unix.AF_INET6, nil
+}
+
+// boundTo is the port that a socket has.
+func boundTo(s int) (string, error) {
+	name, err := unix.Getsockname(s)
+	if err != nil {
+		return "", fmt.Errorf("getsockname: %v", err)
+	}
+	switch n := name.(type) {
+	case *unix.SockaddrInet4:
+		return strconv.Itoa(n.Port), nil
+	case *unix.SockaddrInet6:
+		return strconv.Itoa(n.Port), nil
+	}
+	return "", fmt.Errorf("bound to %T", name)
+}
+
 // bind binds a socket and keeps it.
 func bind(args []string) (string, error) {
-	number, err := strconv.Atoi(args[2])
+	at, family, err := socketAddress(args[1], args[2])
 	if err != nil {
 		return "", err
 	}
-	kind := map[string]int{"tcp": unix.SOCK_STREAM, "udp": unix.SOCK_DGRAM}[args[0]]
-	family, at := unix.AF_INET, unix.Sockaddr(nil)
-	switch args[1] {
-	case "127.0.0.1":
-		at = &unix.SockaddrInet4{Port: number, Addr: [4]byte{127, 0, 0, 1}}
-	case "0.0.0.0":
-		at = &unix.SockaddrInet4{Port: number}
-	default:
-		family = unix.AF_INET6
-		six := &unix.SockaddrInet6{Port: number}
-		switch args[1] {
-		case "::1":
-			six.Addr[15] = 1
-		case "::ffff:127.0.0.1":
-			copy(six.Addr[10:], []byte{0xff, 0xff, 127, 0, 0, 1})
-		}
-		at = six
-	}
-	s, err := unix.Socket(family, kind, 0)
+	kind := map[string][2]int{"tcp": {unix.SOCK_STREAM, 0}, "udp": {unix.SOCK_DGRAM, 0}, "sctp": {unix.SOCK_STREAM, protocolSCTP}}[args[0]]
+	s, err := unix.Socket(family, kind[0], kind[1])
 	if err != nil {
-		return "", fmt.Errorf("socket: %v", err)
+		return "", fmt.Errorf("socket: %w", err)
 	}
 	if family == unix.AF_INET6 {
 		if err := unix.SetsockoptInt(s, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 0); err != nil {
@@ -290,7 +337,7 @@ func bind(args []string) (string, error) {
 	} else {
 		err = unix.Bind(s, at)
 	}
-	if err == nil && kind == unix.SOCK_STREAM && len(args) > 3 && args[3] == "listening" {
+	if err == nil && kind[0] == unix.SOCK_STREAM && len(args) > 3 && args[3] == "listening" {
 		err = unix.Listen(s, 1)
 	}
 	if err != nil {
@@ -298,15 +345,5 @@ func bind(args []string) (string, error) {
 		return "", err
 	}
 	held = append(held, s)
-	name, err := unix.Getsockname(s)
-	if err != nil {
-		return "", fmt.Errorf("getsockname: %v", err)
-	}
-	switch n := name.(type) {
-	case *unix.SockaddrInet4:
-		return strconv.Itoa(n.Port), nil
-	case *unix.SockaddrInet6:
-		return strconv.Itoa(n.Port), nil
-	}
-	return "", fmt.Errorf("bound to %T", name)
+	return boundTo(s)
 }

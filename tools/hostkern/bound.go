@@ -28,9 +28,8 @@ type netSocket struct {
 	inode uint64
 }
 
-// parseNet reads the sockets that are bound; connections that were accepted
-// count no more than the socket that accepted them.
-func parseNet(b []byte, tcp bool) ([]netSocket, error) {
+// parseNet reads the sockets that are bound and that somebody has open.
+func parseNet(b []byte) ([]netSocket, error) {
 	var all []netSocket
 	first := true
 	for line := range bytes.Lines(b) {
@@ -53,9 +52,6 @@ func parseNet(b []byte, tcp bool) ([]netSocket, error) {
 		inode, err := strconv.ParseUint(f[9], 10, 64)
 		if err != nil {
 			return nil, err
-		}
-		if tcp && f[3] != "0A" && f[3] != "07" {
-			continue // neither listens nor is only bound
 		}
 		if inode != 0 {
 			all = append(all, netSocket{uint16(port), inode})
@@ -84,7 +80,7 @@ func (h *host) tellBound() error {
 			}
 			return err
 		}
-		s, err := parseNet(b, f.protocol == 6)
+		s, err := parseNet(b)
 		if err != nil {
 			return fmt.Errorf("/proc/net/%s: %w", f.name, err)
 		}

@@ -103,6 +103,7 @@ func readFDs(p *process, except int) ([]kern.FD, error) {
 			domain, _ := unix.GetsockoptInt(own, unix.SOL_SOCKET, unix.SO_DOMAIN)
 			stype, _ := unix.GetsockoptInt(own, unix.SOL_SOCKET, unix.SO_TYPE)
 			protocol, _ := unix.GetsockoptInt(own, unix.SOL_SOCKET, unix.SO_PROTOCOL)
+			k.Port = keptPort(own, domain, stype)
 			unix.Close(own)
 			var known bool
 			if k.Family, k.SType, known = netbsdDomain(domain, stype, protocol); !known {
@@ -119,6 +120,21 @@ func readFDs(p *process, except int) ([]kern.FD, error) {
 		all = append(all, k)
 	}
 	return all, nil
+}
+
+// keptPort is the port that a socket keeps from others, or 0; of TCP a
+// connection keeps none.
+func keptPort(fd, domain, stype int) uint16 {
+	if domain != unix.AF_INET && domain != unix.AF_INET6 {
+		return 0
+	}
+	if stype == unix.SOCK_STREAM {
+		info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+		if err == nil && info.State != unix.BPF_TCP_CLOSE && info.State != unix.BPF_TCP_LISTEN {
+			return 0
+		}
+	}
+	return boundPort(fd)
 }
 
 func closeDirectories(fds []kern.FD) {

@@ -8,6 +8,7 @@ package main
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -172,10 +173,11 @@ func TestParse(t *testing.T) {
 	if err != nil || i.flags&unix.O_CLOEXEC == 0 || i.pid != -1 {
 		t.Errorf("%+v, %v", i, err)
 	}
-	n, err := parseNet([]byte("  sl  local_address rem_address   st\n"+
-		"   0: 0100007F:1F90 00000000:0000 0A 0:0 0:0 0 0 0 77 1\n"+
-		"   1: 0100007F:1F91 0100007F:0001 01 0:0 0:0 0 0 0 78 1\n"), true)
-	if err != nil || len(n) != 1 || n[0] != (netSocket{8080, 77}) {
+	n, err := parseNet([]byte("  sl  local_address rem_address   st\n" +
+		"   0: 0100007F:1F90 00000000:0000 0A 0:0 0:0 0 0 0 77 1\n" +
+		"   1: 0100007F:1F91 0100007F:0001 01 0:0 0:0 0 0 0 78 1\n" +
+		"   2: 0100007F:1F92 0100007F:0001 06 0:0 0:0 0 0 0 0 1\n"))
+	if err != nil || !slices.Equal(n, []netSocket{{8080, 77}, {8081, 78}}) {
 		t.Errorf("%+v, %v", n, err)
 	}
 	for _, c := range []struct {
@@ -200,7 +202,7 @@ func FuzzParse(f *testing.F) {
 			t.Error("no thread group")
 		}
 		_, _ = parseFdinfo(b)
-		_, _ = parseNet(b, true)
+		_, _ = parseNet(b)
 		_, _ = parseEvent(b)
 		_, _ = parsePortRange(string(b), 1, 2)
 	})

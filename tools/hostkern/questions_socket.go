@@ -242,11 +242,17 @@ func doBind(c *call) answer {
 }
 
 // bound says whether a socket has a port.
-func bound(fd int) bool {
+func bound(fd int) bool { return boundPort(fd) != 0 }
+
+// boundPort is the port of a socket of IPv4 or IPv6, or 0.
+func boundPort(fd int) uint16 {
 	var b [128]byte
 	n := uint32(len(b))
 	_, _, e := unix.Syscall(unix.SYS_GETSOCKNAME, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(unsafe.Pointer(&n)))
-	return e == 0 && n >= 4 && binary.BigEndian.Uint16(b[2:]) != 0
+	if e != 0 || n < 4 {
+		return 0
+	}
+	return binary.BigEndian.Uint16(b[2:])
 }
 
 // anyAddress is an address without one, and without a port.

@@ -167,9 +167,9 @@ vnode_reason(struct lwp *l, struct vnode *vp, struct vnode *root)
 	}
 }
 
-/* Why a socket may not be open in a jail, or NONE. */
+/* Why a socket may not be open in a jail, or NONE; takes softnet_lock. */
 static uint32_t
-socket_reason(struct socket *so)
+socket_reason(struct jail *j, struct socket *so, struct jail_reply *reply)
 {
 
 	/* These go on with the host's credential that they were made with. */
@@ -177,9 +177,11 @@ socket_reason(struct socket *so)
 		return JAIL_REASON_FD_SOCKET;
 	switch (so->so_proto->pr_domain->dom_family) {
 	case AF_LOCAL:
+		return JAIL_REASON_NONE;
 	case AF_INET:
 	case AF_INET6:
-		return JAIL_REASON_NONE;
+		return jail_port_may_bring(j, so, reply) ?
+		    JAIL_REASON_NONE : JAIL_REASON_FD_SOCKET;
 	default:
 		return JAIL_REASON_FD_SOCKET;
 	}
@@ -187,14 +189,15 @@ socket_reason(struct socket *so)
 
 /* Why a file may not be open in a jail, or NONE. */
 static uint32_t
-file_reason(struct lwp *l, struct file *fp, bool exclose, struct vnode *root)
+file_reason(struct lwp *l, struct file *fp, bool exclose, struct jail *j,
+    struct jail_reply *reply)
 {
 
 	switch (fp->f_type) {
 	case DTYPE_VNODE:
-		return vnode_reason(l, fp->f_vnode, root);
+		return vnode_reason(l, fp->f_vnode, j->j_root);
 	case DTYPE_SOCKET:
-		return socket_reason(fp->f_socket);
+		return socket_reason(j, fp->f_socket, reply);
 	case DTYPE_KQUEUE:
 		/* Of no use to others, but Go's runtime always has one. */
 		return exclose ? JAIL_REASON_NONE : JAIL_REASON_FD_KQUEUE;
@@ -213,9 +216,12 @@ file_reason(struct lwp *l, struct file *fp, bool exclose, struct vnode *root)
 	}
 }
 
-/* Look at all open files of the current process.  May sleep. */
+/*
+ * Look at all open files of the current process.  Needs jail_lock.  May
+ * sleep.
+ */
 static int
-files_check(struct lwp *l, struct vnode *root, struct jail_reply *reply)
+files_check(struct lwp *l, struct jail *j, struct jail_reply *reply)
 {
 	struct fdtab *dt = atomic_load_consume(&l->l_fd->fd_dt);
 	struct file *fp;
@@ -226,7 +232,8 @@ files_check(struct lwp *l, struct vnode *root, struct jail_reply *reply)
 		fp = fd_getfile(fd);
 		if (fp == NULL)
 			continue;
-		reason = file_reason(l, fp, dt->dt_ff[fd]->ff_exclose, root);
+		reason = file_reason(l, fp, dt->dt_ff[fd]->ff_exclose, j,
+		    reply);
 		fd_putfile(fd);
 		if (reason != JAIL_REASON_NONE)
 			return jail_refuse(reply, reason, (int)fd, EPERM);
@@ -365,7 +372,7 @@ jail_enter(struct lwp *l, const struct jail_request *jq,
 	/* Threads that are in execve(2) have it; others wait before it. */
 	if (!rw_tryenter(&p->p_reflock, RW_READER))
 		return jail_refuse(reply, JAIL_REASON_EXEC, 0, EBUSY);
-	error = files_check(l, j->j_root, reply);
+	error = files_check(l, j, reply);
 	if (error != 0)
 		goto out;
 	if (!jail_proc_reserve(j)) {

@@ -119,6 +119,35 @@ jail_pcb_bound(struct jail *j, const struct jail_port *range,
 }
 
 /*
+ * The port that a socket keeps from others, in host order, or 0.  Of TCP a
+ * connection keeps none, and can't come to.  Takes softnet_lock.
+ */
+u_int
+jail_pcb_port(struct socket *so)
+{
+	const struct inpcb *inp = NULL;
+	u_int port = 0;
+
+	solock(so);
+	switch (so->so_proto->pr_protocol) {
+	case IPPROTO_TCP:
+		if ((so->so_state & (SS_ISCONNECTED | SS_ISCONNECTING |
+		    SS_ISDISCONNECTING)) == 0)
+			inp = so->so_pcb;
+		break;
+	case IPPROTO_UDP:
+		inp = so->so_pcb;
+		break;
+	default:
+		break;
+	}
+	if (inp != NULL)
+		port = ntohs(inp->inp_lport);
+	sounlock(so);
+	return port;
+}
+
+/*
  * The port that an automatic choice for a socket may end with although nobody
  * is asked about it, or 0.  Needs softnet_lock.
  *

@@ -364,6 +364,35 @@ socket_table(const struct socket *so)
 }
 
 /*
+ * Whether who enters a jail may bring a socket: if it is bound, then to a
+ * port that it could bind there; the reply says which one, and whose.  Needs
+ * jail_lock; takes softnet_lock.
+ */
+bool
+jail_port_may_bring(struct jail *j, struct socket *so,
+    struct jail_reply *reply)
+{
+	u_int port;
+	uint32_t owner;
+
+	KASSERT(mutex_owned(&jail_lock));
+
+	port = jail_pcb_port(so);
+	if (port == 0)
+		return true;
+	owner = port_owner(socket_table(so), port);
+	if (owner == j->j_id)
+		return true;
+	if (owner == JAIL_HOST &&
+	    ((j->j_flags & JAIL_STRICT) == 0 || jail_observing(j)))
+		return true;
+	reply->jy_port.jp_protocol = (uint16_t)so->so_proto->pr_protocol;
+	reply->jy_port.jp_first = reply->jy_port.jp_last = (uint16_t)port;
+	port_holder(reply, jail_find(owner));
+	return false;
+}
+
+/*
  * Deny a jail to bind a port (0: any), by the rule for a request, or let it
  * pass.  Takes jail_leaf.
  */

@@ -115,9 +115,13 @@ list_next(struct list *ls)
 	    i * ls->ls_size;
 }
 
-/* Write the header, and hand the list over to be freed by the caller. */
+/*
+ * Write the header, and hand the list over to be freed by the caller.  What
+ * comes and goes among the others is nothing for a reader in a jail.  Needs
+ * jail_lock; but without a reader, for what does not change.
+ */
 static int
-list_finish(struct list *ls, uint64_t generation, void **buffer,
+list_finish(struct list *ls, const struct reader *rd, void **buffer,
     size_t *allocated, size_t *length)
 {
 	struct jail_snapshot *js = ls->ls_buffer;
@@ -130,7 +134,10 @@ list_finish(struct list *ls, uint64_t generation, void **buffer,
 	js->js_size = ls->ls_size;
 	js->js_count = ls->ls_count;
 	js->js_stathz = stathz != 0 ? stathz : hz;
-	js->js_generation = generation;
+	if (rd != NULL && rd->rd_jail == NULL) {
+		KASSERT(mutex_owned(&jail_lock));
+		js->js_generation = jail_generation;
+	}
 	js->js_uptime = (uint64_t)ts.tv_sec * 1000000000U + ts.tv_nsec;
 	js->js_pagesize = PAGE_SIZE;
 	*buffer = ls->ls_buffer;
@@ -261,7 +268,7 @@ jail_snapshot_jails(struct lwp *l, void **buffer, size_t *allocated,
 			jail_describe(&rd, j, list_next(&ls));
 	}
 	mutex_exit(&proc_lock);
-	error = list_finish(&ls, jail_generation, buffer, allocated, length);
+	error = list_finish(&ls, &rd, buffer, allocated, length);
 	mutex_exit(&jail_lock);
 	return error;
 }
@@ -359,7 +366,7 @@ jail_snapshot_processes(struct lwp *l, void **buffer, size_t *allocated,
 		n = ls.ls_count;
 		list_free(&ls);
 	}
-	error = list_finish(&ls, jail_generation, buffer, allocated, length);
+	error = list_finish(&ls, &rd, buffer, allocated, length);
 	mutex_exit(&jail_lock);
 	return error;
 }
@@ -396,7 +403,7 @@ jail_snapshot_ports(struct lwp *l, void **buffer, size_t *allocated,
 			jo->jo_port = j->j_ports[i];
 		}
 	}
-	error = list_finish(&ls, jail_generation, buffer, allocated, length);
+	error = list_finish(&ls, &rd, buffer, allocated, length);
 	mutex_exit(&jail_lock);
 	return error;
 }
@@ -440,7 +447,7 @@ events_list(struct lwp *l, uint32_t id, uint64_t since, bool seen,
 		n = ls.ls_count;
 		list_free(&ls);
 	}
-	error = list_finish(&ls, jail_generation, buffer, allocated, length);
+	error = list_finish(&ls, &rd, buffer, allocated, length);
 	mutex_exit(&jail_lock);
 	return error;
 }
@@ -481,7 +488,7 @@ jail_snapshot_policy(struct lwp *l, void **buffer, size_t *allocated,
 	list_alloc(&ls, sizeof(jail_rules[0]), jail_nrules);
 	for (i = 0; i < jail_nrules; i++)
 		memcpy(list_next(&ls), &jail_rules[i], sizeof(jail_rules[0]));
-	return list_finish(&ls, 0, buffer, allocated, length);
+	return list_finish(&ls, NULL, buffer, allocated, length);
 }
 
 /* The words, for everyone.  The caller frees the buffer. */
@@ -495,5 +502,5 @@ jail_snapshot_words(struct lwp *l, void **buffer, size_t *allocated,
 	list_alloc(&ls, sizeof(jail_words[0]), jail_nwords);
 	for (i = 0; i < jail_nwords; i++)
 		memcpy(list_next(&ls), &jail_words[i], sizeof(jail_words[0]));
-	return list_finish(&ls, 0, buffer, allocated, length);
+	return list_finish(&ls, NULL, buffer, allocated, length);
 }

@@ -89,6 +89,7 @@ struct hk_fd {
 	uint64_t	dev, ino, rdev;
 	int		dirfd;		/* O_PATH of a directory, taken; or -1 */
 	int		family, stype, protocol;	/* NetBSD's numbers */
+	uint16_t	port;		/* of a socket, that others can't bind */
 };
 int	hk_proc_setfiles(struct proc *, const struct hk_fd *, int);
 void	hk_proc_clearfiles(struct proc *);

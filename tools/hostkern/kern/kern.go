@@ -222,8 +222,9 @@ type FD struct {
 	CloseOnExec             bool
 	Mode                    uint32
 	Dev, Ino, Rdev          uint64
-	DirFD                   int // O_PATH of a directory, which SetFiles takes; or -1
-	Family, SType, Protocol int // NetBSD's
+	DirFD                   int    // O_PATH of a directory, which SetFiles takes; or -1
+	Family, SType, Protocol int    // NetBSD's
+	Port                    uint16 // of a socket, that others can't bind; 0 of a TCP connection
 }
 
 // SetFiles tells p's descriptors; ClearFiles forgets them.
@@ -234,7 +235,7 @@ func (p Proc) SetFiles(fds []FD) error {
 			fd: C.int(f.FD), _type: C.int(f.Type), mode: C.uint(f.Mode),
 			dev: C.uint64_t(f.Dev), ino: C.uint64_t(f.Ino),
 			rdev: C.uint64_t(f.Rdev), dirfd: C.int(f.DirFD), family: C.int(f.Family),
-			stype: C.int(f.SType), protocol: C.int(f.Protocol),
+			stype: C.int(f.SType), protocol: C.int(f.Protocol), port: C.uint16_t(f.Port),
 		}
 		if f.CloseOnExec {
 			c[i].cloexec = 1

@@ -383,6 +383,7 @@ func TestCredentials(t *testing.T) {
 func TestEntryReasons(t *testing.T) {
 	root := host(t, 0)
 	id := jail(t, root, "reasons", 0)
+	jail(t, root, "owner", 0, Port{6, 8080, 8080, 0})
 	dirfd, err := syscall.Open("/usr", syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -432,6 +433,9 @@ func TestEntryReasons(t *testing.T) {
 		"null":      {file(FD{Type: FDVnode, Mode: syscall.S_IFCHR, Rdev: 1<<8 | 3, Ino: 3}), 0},
 		"raw":       {file(FD{Type: FDSocket, Family: 2, SType: 3}), 23},
 		"stream":    {file(FD{Type: FDSocket, Family: 2, SType: 1}), 0},
+		"taken":     {file(FD{Type: FDSocket, Family: 24, SType: 1, Protocol: 6, Port: 8080}), 23},
+		"free":      {file(FD{Type: FDSocket, Family: 24, SType: 1, Protocol: 6, Port: 8081}), 0},
+		"udp":       {file(FD{Type: FDSocket, Family: 24, SType: 2, Protocol: 17, Port: 8080}), 0},
 		"route":     {file(FD{Type: FDSocket, Family: 34, SType: 3}), 23},
 		"kqueue":    {file(FD{Type: FDKqueue}), 24},
 		"own queue": {file(FD{Type: FDKqueue, CloseOnExec: true}), 0},

@@ -31,6 +31,13 @@ struct pathbuf {
 	char	path[MAXPATHLEN];
 };
 
+struct hk_socket {
+	struct socket	so;
+	struct protosw	proto;
+	struct domain	domain;
+	u_int		port;		/* as jail_pcb_port() says it */
+};
+
 struct vnode *rootvnode;
 struct cwdinfo cwdi0;
 const struct fileops vnops = { "vnode" }, socketops = { "socket" };
@@ -454,6 +461,8 @@ hk_proc_setfiles(struct proc *p, const struct hk_fd *fds, int n)
 			fp->f_ops = &socketops;
 			fp->f_socket = hk_socket_new(p, fds[i].family,
 			    fds[i].stype, fds[i].protocol);
+			((struct hk_socket *)fp->f_socket)->port =
+			    fds[i].port;
 		}
 		ff->ff_exclose = fds[i].cloexec != 0;
 		ff->ff_allocated = true;
@@ -537,12 +546,6 @@ fd_putfile(unsigned int n)
 
 /* ---- Sockets. */
 
-struct hk_socket {
-	struct socket	so;
-	struct protosw	proto;
-	struct domain	domain;
-};
-
 kmutex_t *softnet_lock;
 
 struct socket *
@@ -571,6 +574,14 @@ hk_socket_free(struct socket *so)
 
 	kauth_cred_free(so->so_cred);
 	free((struct hk_socket *)so);
+}
+
+/* In place of jail_pcb.c. */
+u_int
+jail_pcb_port(struct socket *so)
+{
+
+	return ((struct hk_socket *)so)->port;
 }
 
 void

@@ -1,0 +1,17 @@
+package conformance
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	sysClone = unix.SYS_CLONE
+	sysNap   = unix.SYS_NANOSLEEP
+)
+
+var hour = unix.Timespec{Sec: 3600}
+
+// nap is where the time of a nap is.
+var nap = uintptr(unsafe.Pointer(&hour))

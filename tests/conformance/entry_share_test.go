@@ -1,0 +1,108 @@
+package conformance
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"jails/src/secmodel"
+)
+
+// What a process may share with its child, by the flags of clone(2), which
+// NetBSD has with Linux's numbers, and why it may not enter then.
+var shares = map[string]struct {
+	flags  uintptr
+	reason secmodel.Reason
+}{
+	"nothing":     {0, secmodel.ReasonNone},
+	"directories": {0x200, secmodel.ReasonSharedCwd},
+	"descriptors": {0x400, secmodel.ReasonSharedFDs},
+	"memory":      {0x100 | 0x4000, secmodel.ReasonVfork},
+}
+
+// vforked is the child that shares memory with us.
+var vforked atomic.Int32
+
+// share makes a child that shares something with this process and sleeps. A
+// thread that lends its memory does not go on before the child is gone, and
+// maybe not then.
+func share(flags uintptr) (pid int, err error) {
+	if flags&0x4000 == 0 {
+		pid, err = clone(flags)
+		return pid, err
+	}
+	// That thread can't be stopped for the collector, and keeps a processor.
+	debug.SetGCPercent(-1)
+	runtime.GOMAXPROCS(4)
+	go func() {
+		runtime.LockOSThread()
+		if _, err := clone(flags); err != nil {
+			vforked.Store(-1)
+		}
+	}()
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if pid := int(vforked.Load()); pid > 0 {
+			return pid, nil
+		} else if pid < 0 {
+			break
+		}
+	}
+	return 0, errors.New("no child")
+}
+
+// clone is a fork in which the child sleeps for ever.
+//
+//go:norace
+//go:nocheckptr
+func clone(flags uintptr) (int, error) {
+	pid, _, errno := unix.RawSyscall6(sysClone, flags|uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	if pid == 0 {
+		self, _, _ := unix.RawSyscall(unix.SYS_GETPID, 0, 0, 0)
+		vforked.Store(int32(self))
+		for {
+			unix.RawSyscall(sysNap, nap, 0, 0)
+		}
+	}
+	return int(pid), nil
+}
+
+func init() {
+	// enter-sharing WHAT ID: entry while a child shares that.
+	verb("enter-sharing", func(args []string) (string, error) {
+		n, err := numbers(args[1:])
+		if err != nil {
+			return "", err
+		}
+		pid, err := share(shares[args[0]].flags)
+		if err != nil {
+			return "", fmt.Errorf("clone: %w", err)
+		}
+		defer unix.Kill(pid, unix.SIGKILL)
+		return "", enter(secmodel.ID(n[0]), false)
+	})
+}
+
+// TestEntryShared: who has in common with another process what would lead out
+// of the jail, or into it, does not enter.
+func TestEntryShared(t *testing.T) {
+	need(t)
+	for what, c := range shares {
+		j := newJail(t, secmodel.Config{})
+		a := start(t, part{})
+		got := a.do(t, "enter-sharing", what, j.id.String())
+		check(t, got.Reason == int(c.reason) && (got.Error == "") == (c.reason == secmodel.ReasonNone), "entering while a child shares %s: reason %d (%s), want reason %d", what, got.Reason, got.Error, c.reason)
+		a.end()
+		if c.reason != secmodel.ReasonNone {
+			check(t, j.record(t).Entries == 0, "sharing %s, an entry counts: %+v", what, j.record(t))
+		}
+	}
+}
