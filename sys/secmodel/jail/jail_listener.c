@@ -483,13 +483,16 @@ vnode_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
     void *arg0, void *arg1, void *arg2, void *arg3)
 {
 	struct jail *j = jail_of(cred);
+	uint64_t deny;
 
 	if (__predict_true(j == NULL))
 		return KAUTH_RESULT_DEFER;
 	if (jail_dying(j))
 		return jail_deny_dying(j, JAIL_SCOPE_VNODE);
-	if (__predict_false((action & j->j_vnode_deny) != 0))
-		return vnode_deny(j, cred, action & j->j_vnode_deny);
+	deny = action & (atomic_load_relaxed(&j->j_vnode_deny[0]) |
+	    (uint64_t)atomic_load_relaxed(&j->j_vnode_deny[1]) << 32);
+	if (__predict_false(deny != 0))
+		return vnode_deny(j, cred, deny);
 	return KAUTH_RESULT_DEFER;
 }
 

@@ -336,6 +336,6 @@ jail_policy_apply(struct jail *j)
 		} else
 			atomic_store_relaxed(&j->j_verdict[i], verdict);
 	}
-	/* Halves may be seen apart on 32 bits; only the low one matters. */
-	j->j_vnode_deny = deny;
+	atomic_store_relaxed(&j->j_vnode_deny[0], (uint32_t)deny);
+	atomic_store_relaxed(&j->j_vnode_deny[1], (uint32_t)(deny >> 32));
 }
