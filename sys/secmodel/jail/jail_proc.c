@@ -58,16 +58,20 @@ __KERNEL_RCSID(0, "$NetBSD$");
 #define	TICKET_SECONDS	2	/* no fork takes longer to be counted */
 #define	KILL_SECONDS	5	/* what is under way has to end in these */
 
-static LIST_HEAD(, jail_member) member_table[NBUCKETS];	/* p l */
-static u_int	member_count;				/* p */
+static struct member_bucket {
+	LIST_HEAD(, jail_member) mb_members;	/* p: by process */
+	u_int		mb_count;		/* p l */
+} member_table[NBUCKETS];
+static u_int	member_count;			/* p */
 static void	*exit_hook;
 static void	*exec_hook;
 
-static u_int
+static struct member_bucket *
 member_bucket(const struct proc *p)
 {
 
-	return ((uint32_t)((uintptr_t)p >> 6) * 0x9e3779b1U >> 8) % NBUCKETS;
+	return &member_table[((uint32_t)((uintptr_t)p >> 6) * 0x9e3779b1U >>
+	    8) % NBUCKETS];
 }
 
 /*
@@ -78,8 +82,7 @@ static bool
 member_maybe(const struct proc *p)
 {
 
-	return atomic_load_relaxed(&LIST_FIRST(&member_table[
-	    member_bucket(p)])) != NULL;
+	return atomic_load_relaxed(&member_bucket(p)->mb_count) != 0;
 }
 
 /* The member that a process is, or NULL.  Needs proc_lock. */
@@ -90,7 +93,7 @@ member_find(const struct proc *p)
 
 	KASSERT(mutex_owned(&proc_lock));
 
-	LIST_FOREACH(jm, &member_table[member_bucket(p)], jm_hash) {
+	LIST_FOREACH(jm, &member_bucket(p)->mb_members, jm_hash) {
 		if (jm->jm_proc == p)
 			break;
 	}
@@ -189,6 +192,7 @@ jail_proc_unreserve(struct jail *j)
 static void
 member_insert(struct jail_member *jm, struct jail *j, struct proc *p)
 {
+	struct member_bucket *mb = member_bucket(p);
 
 	KASSERT(mutex_owned(&proc_lock));
 	KASSERT(member_find(p) == NULL);
@@ -196,8 +200,23 @@ member_insert(struct jail_member *jm, struct jail *j, struct proc *p)
 	jm->jm_proc = p;
 	jm->jm_jail = j;
 	LIST_INSERT_HEAD(&j->j_members, jm, jm_list);
-	LIST_INSERT_HEAD(&member_table[member_bucket(p)], jm, jm_hash);
+	LIST_INSERT_HEAD(&mb->mb_members, jm, jm_hash);
+	atomic_store_relaxed(&mb->mb_count, mb->mb_count + 1);
 	member_count++;
+}
+
+/* Let it be none any more.  Needs proc_lock. */
+static void
+member_remove(struct jail_member *jm)
+{
+	struct member_bucket *mb = member_bucket(jm->jm_proc);
+
+	KASSERT(mutex_owned(&proc_lock));
+
+	LIST_REMOVE(jm, jm_list);
+	LIST_REMOVE(jm, jm_hash);
+	atomic_store_relaxed(&mb->mb_count, mb->mb_count - 1);
+	member_count--;
 }
 
 /*
@@ -276,9 +295,7 @@ member_exit(struct proc *p, void *cookie)
 	j->j_exited.jk_interrupt += p->p_iticks;
 	mutex_spin_exit(&p->p_stmutex);
 
-	LIST_REMOVE(jm, jm_list);
-	LIST_REMOVE(jm, jm_hash);
-	member_count--;
+	member_remove(jm);
 	if (j->j_init == p)
 		atomic_store_relaxed(&j->j_init, NULL);
 
@@ -482,7 +499,7 @@ jail_proc_init(void)
 	u_int i;
 
 	for (i = 0; i < NBUCKETS; i++)
-		LIST_INIT(&member_table[i]);
+		LIST_INIT(&member_table[i].mb_members);
 	exit_hook = exithook_establish(member_exit, NULL);
 	exec_hook = exechook_establish(member_exec, NULL);
 }
