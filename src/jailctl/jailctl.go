@@ -5,6 +5,7 @@ package jailctl
 import (
 	"errors"
 	"io"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -69,6 +70,38 @@ func ofJail(run func(c *cli.Context, k *secmodel.Client, j *secmodel.Jail) error
 		}
 		return named(run(c, k, &j), &j)
 	})
+}
+
+// ofJails is the action of a verb about the jails that its arguments name, or
+// all.
+func ofJails(run func(c *cli.Context, k *secmodel.Client, jails []secmodel.Jail) error) cli.ActionFunc {
+	return connected(0, -1, func(c *cli.Context, k *secmodel.Client, args []string) error {
+		s, err := k.Jails()
+		if err != nil {
+			return err
+		}
+		jails, err := pick(s.Jails, args)
+		if err != nil {
+			return err
+		}
+		return run(c, k, jails)
+	})
+}
+
+// pick returns the jails that are named, in that order; all if none is.
+func pick(jails []secmodel.Jail, names []string) ([]secmodel.Jail, error) {
+	if len(names) == 0 {
+		return jails, nil
+	}
+	var picked []secmodel.Jail
+	for _, name := range names {
+		i := slices.IndexFunc(jails, func(j secmodel.Jail) bool { return j.Name == name || j.ID.String() == name })
+		if i < 0 {
+			return nil, &secmodel.Refused{Command: "find", Jail: name, Reason: secmodel.ReasonNoJail}
+		}
+		picked = append(picked, jails[i])
+	}
+	return picked, nil
 }
 
 // named puts the jail's name into an error of the kernel's, which knows ids.

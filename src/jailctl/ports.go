@@ -18,19 +18,11 @@ func portsCommand() *cli.Command {
 		ArgsUsage:    "[NAME|ID]...",
 		Flags:        []cli.Flag{command.JSON()},
 		BashComplete: completeJails,
-		Action:       connected(0, -1, listPorts),
+		Action:       ofJails(listPorts),
 	}
 }
 
-func listPorts(c *cli.Context, k *secmodel.Client, args []string) error {
-	s, err := k.Jails()
-	if err != nil {
-		return err
-	}
-	jails, err := pick(s.Jails, args)
-	if err != nil {
-		return err
-	}
+func listPorts(c *cli.Context, k *secmodel.Client, jails []secmodel.Jail) error {
 	names := make(map[secmodel.ID]string, len(jails))
 	for _, j := range jails {
 		names[j.ID] = j.Name

@@ -23,19 +23,11 @@ func psCommand() *cli.Command {
 			"<angle brackets> has ended, and its parent has not asked for its status.",
 		Flags:        []cli.Flag{command.JSON()},
 		BashComplete: completeJails,
-		Action:       connected(0, -1, ps),
+		Action:       ofJails(ps),
 	}
 }
 
-func ps(c *cli.Context, k *secmodel.Client, args []string) error {
-	s, err := k.Jails()
-	if err != nil {
-		return err
-	}
-	jails, err := pick(s.Jails, args)
-	if err != nil {
-		return err
-	}
+func ps(c *cli.Context, k *secmodel.Client, jails []secmodel.Jail) error {
 	all, err := k.Processes()
 	if err != nil {
 		return err

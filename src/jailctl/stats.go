@@ -110,22 +110,6 @@ func (m *measure) since(before *secmodel.Snapshot, uptime time.Duration) {
 
 func cpu(j *secmodel.Jail) time.Duration { return j.User + j.System + j.Interrupt }
 
-// pick returns the jails that are named, in that order; all if none is.
-func pick(jails []secmodel.Jail, names []string) ([]secmodel.Jail, error) {
-	if len(names) == 0 {
-		return jails, nil
-	}
-	var picked []secmodel.Jail
-	for _, name := range names {
-		i := slices.IndexFunc(jails, func(j secmodel.Jail) bool { return j.Name == name || j.ID.String() == name })
-		if i < 0 {
-			return nil, &secmodel.Refused{Command: "find", Jail: name, Reason: secmodel.ReasonNoJail}
-		}
-		picked = append(picked, jails[i])
-	}
-	return picked, nil
-}
-
 func denied(j *secmodel.Jail) (n uint64) {
 	for _, d := range j.Denials {
 		n += d
