@@ -97,24 +97,15 @@ type measure struct {
 
 // since compares with an earlier snapshot, which may not have the jail.
 func (m *measure) since(before *secmodel.Snapshot, uptime time.Duration) {
-	used := cpu(m.j)
+	used := m.j.CPU()
 	if i := slices.IndexFunc(before.Jails, func(j secmodel.Jail) bool { return j.ID == m.j.ID }); i >= 0 {
-		used -= cpu(&before.Jails[i])
+		used -= before.Jails[i].CPU()
 	}
 	share := 0.0
 	if elapsed := uptime - before.Uptime; elapsed > 0 {
 		share = float64(used) / float64(elapsed)
 	}
 	m.share = &share
-}
-
-func cpu(j *secmodel.Jail) time.Duration { return j.User + j.System + j.Interrupt }
-
-func denied(j *secmodel.Jail) (n uint64) {
-	for _, d := range j.Denials {
-		n += d
-	}
-	return n
 }
 
 func statsTable(c *cli.Context, measured []measure, shares bool) error {
@@ -132,7 +123,7 @@ func statsTable(c *cli.Context, measured []measure, shares bool) error {
 		if shares {
 			row = append(row, output.Percent(*m.share))
 		}
-		row = append(row, output.CPU(cpu(j)), strconv.Itoa(j.Processes), output.Size(j.Resident), number(denied(j)))
+		row = append(row, output.CPU(j.CPU()), strconv.Itoa(j.Processes), output.Size(j.Resident), number(secmodel.Sum(j.Denials)))
 		if c.Bool("verbose") {
 			row = append(row, strconv.Itoa(j.Threads), output.Size(j.Virtual), number(j.Entries), number(j.Forks), number(j.Exits),
 				output.Span(time.Since(j.Created)), words(output.Counts(secmodel.Scopes[:], j.Denials)), j.Root)

@@ -24,7 +24,7 @@ func chooseFlags(all string) []cli.Flag {
 	return []cli.Flag{
 		&cli.BoolFlag{Name: "all", Aliases: []string{"A"}, Usage: all},
 		&cli.IntFlag{Name: "parallel", Aliases: []string{"j"}, Usage: "work on `NUMBER` jails at one time", DefaultText: "of jailmgr.toml, 4"},
-		&cli.BoolFlag{Name: "json", Usage: "print JSON"},
+		command.JSON(),
 	}
 }
 
@@ -39,6 +39,14 @@ func (h *host) choose(all func() ([]string, error), flags ...string) ([]string, 
 		}
 	}
 	return several(h.c)
+}
+
+// named are the jails that the arguments name, or without arguments all.
+func (h *host) named(all func() ([]string, error)) ([]string, error) {
+	if h.c.Args().Present() {
+		return several(h.c)
+	}
+	return all()
 }
 
 // outcome of a verb for one jail.

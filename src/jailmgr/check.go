@@ -30,10 +30,7 @@ func checkCommand() *cli.Command {
 }
 
 func check(_ context.Context, h *host) error {
-	names, err := h.defined()
-	if h.c.Args().Present() {
-		names, err = several(h.c)
-	}
+	names, err := h.named(h.defined)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ func destroyCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y", "force"}, Usage: "do not ask"},
 			&cli.BoolFlag{Name: "volumes", Usage: "remove their volumes too, if no other jail has them"},
-			&cli.BoolFlag{Name: "json", Usage: "print JSON"},
+			command.JSON(),
 		},
 		Action: on(withKernel, destroy),
 	}

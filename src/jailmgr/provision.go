@@ -1,6 +1,7 @@
 package jailmgr
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -86,10 +87,8 @@ func readScript(in io.Reader, file []string) (string, error) {
 	if len(b) > scriptSize {
 		return "", exit.With(fmt.Errorf("the script is larger than %d KB", scriptSize>>10), exit.Data, "have it fetch its data, or put them into a volume")
 	}
-	for _, c := range b {
-		if c == 0 {
-			return "", exit.With(errors.New("the script holds a NUL"), exit.Data, "")
-		}
+	if bytes.IndexByte(b, 0) >= 0 {
+		return "", exit.With(errors.New("the script holds a NUL"), exit.Data, "")
 	}
 	return string(b), nil
 }

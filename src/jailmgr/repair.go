@@ -24,10 +24,7 @@ func repairCommand() *cli.Command {
 }
 
 func repair(ctx context.Context, h *host) error {
-	names, err := h.present()
-	if h.c.Args().Present() {
-		names, err = several(h.c)
-	}
+	names, err := h.named(h.present)
 	if err != nil {
 		return err
 	}

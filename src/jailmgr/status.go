@@ -68,10 +68,7 @@ type serviceStatus struct {
 }
 
 func status(ctx context.Context, h *host) error {
-	names, err := h.present()
-	if h.c.Args().Present() {
-		names, err = several(h.c)
-	}
+	names, err := h.named(h.present)
 	if err != nil {
 		return err
 	}
@@ -142,8 +139,7 @@ func (h *host) statusOf(ctx context.Context, name string, kernel []secmodel.Jail
 	if exists {
 		j := &kernel[i]
 		s.ID, s.Since, s.Processes, s.Resident = uint32(j.ID), j.Created, j.Processes, j.Resident
-		used := j.User + j.System + j.Interrupt
-		s.CPU = used.Seconds()
+		s.CPU = j.CPU().Seconds()
 		if age := time.Since(j.Created); age > 0 {
 			s.load = min(s.CPU/max(age.Seconds(), 1), 999)
 		}
@@ -283,12 +279,8 @@ func printStatus(c *cli.Context, all []jailStatus) error {
 		if s.ID == 0 {
 			t.Row(s.Name, s.State, "", fmt.Sprintf("0/%d", len(s.Services)), "", "", "", "", "", strings.Join(s.Ports, " "))
 		} else {
-			var denied uint64
-			for _, n := range s.Denials {
-				denied += n
-			}
 			t.Row(s.Name, s.State, output.Span(time.Since(s.Since)), fmt.Sprintf("%d/%d", s.Ready, len(s.Services)), strconv.Itoa(s.Processes),
-				output.Percent(s.load), output.Size(s.Resident), strconv.Itoa(s.Restarts), strconv.FormatUint(denied, 10), strings.Join(s.Ports, " "))
+				output.Percent(s.load), output.Size(s.Resident), strconv.Itoa(s.Restarts), strconv.FormatUint(secmodel.Sum(s.Denials), 10), strings.Join(s.Ports, " "))
 		}
 		below = append(below, reasons(&s))
 	}

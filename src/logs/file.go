@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -18,6 +19,10 @@ const (
 	currentName = "current"
 	oldPrefix   = "log."
 )
+
+func oldPath(dir string, n int) string {
+	return filepath.Join(dir, oldPrefix+fmt.Sprintf("%06d", n))
+}
 
 // File keeps lines in a directory: at most Keep files of about Size bytes.
 // Rotation happens between lines, before the one that would not fit.
@@ -47,7 +52,7 @@ func (f *File) Write(lines []byte) (int, error) {
 		if room := f.Size - f.size; int64(len(chunk)) > room && !f.torn {
 			fits := 0
 			if room > 0 {
-				fits = lastNewline(chunk[:room]) + 1
+				fits = bytes.LastIndexByte(chunk[:room], '\n') + 1
 			}
 			if fits == 0 && f.size > 0 {
 				if err := f.rotate(); err != nil {
@@ -56,11 +61,11 @@ func (f *File) Write(lines []byte) (int, error) {
 				continue
 			}
 			if fits == 0 { // one line that is larger than a file
-				fits = firstNewline(chunk)
+				fits = firstLine(chunk)
 			}
 			chunk = chunk[:fits]
 		} else if f.torn {
-			chunk = chunk[:firstNewline(chunk)]
+			chunk = chunk[:firstLine(chunk)]
 		}
 		n, err := unix.Write(f.fd, chunk)
 		if n > 0 {
@@ -75,20 +80,10 @@ func (f *File) Write(lines []byte) (int, error) {
 	return done, nil
 }
 
-func lastNewline(b []byte) int {
-	i := len(b) - 1
-	for i >= 0 && b[i] != '\n' {
-		i--
-	}
-	return i
-}
-
-// firstNewline is the length of the first line.
-func firstNewline(b []byte) int {
-	for i, c := range b {
-		if c == '\n' {
-			return i + 1
-		}
+// firstLine is the length of the first line.
+func firstLine(b []byte) int {
+	if i := bytes.IndexByte(b, '\n'); i >= 0 {
+		return i + 1
 	}
 	return len(b)
 }
@@ -164,7 +159,7 @@ func (f *File) rotate() error {
 		f.size = 0
 		return nil
 	}
-	old := filepath.Join(f.Dir, oldPrefix+fmt.Sprintf("%06d", f.next))
+	old := oldPath(f.Dir, f.next)
 	if err := os.Rename(path, old); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
@@ -175,7 +170,7 @@ func (f *File) rotate() error {
 // trim removes the oldest files beyond Keep.
 func (f *File) trim(numbers []int) error {
 	for len(numbers) > max(f.Keep-1, 0) {
-		err := os.Remove(filepath.Join(f.Dir, oldPrefix+fmt.Sprintf("%06d", numbers[0])))
+		err := os.Remove(oldPath(f.Dir, numbers[0]))
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}

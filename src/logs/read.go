@@ -195,10 +195,6 @@ func (r *reader) advance() error {
 	}
 }
 
-func oldPath(dir string, n int) string {
-	return filepath.Join(dir, oldPrefix+fmt.Sprintf("%06d", n))
-}
-
 // rotated finds out whether the file that was current is so no longer, and
 // which files came after it.
 func (r *reader) rotated() (bool, error) {

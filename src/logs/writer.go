@@ -152,7 +152,7 @@ func (w *Writer) try() bool {
 	if w.drop {
 		keep := 0
 		if w.file.torn { // the rest of a line that is half written
-			keep = firstNewline(w.out)
+			keep = firstLine(w.out)
 		}
 		lost := uint64(bytes.Count(w.out[keep:], []byte{'\n'}))
 		w.out = w.out[:keep]

@@ -96,11 +96,7 @@ var families = [...]Family{
 		"Operations that the policy denies and that passed, for the jail was observed.",
 		Counter, nil,
 		func(j *secmodel.Jail, sample Sample) {
-			var n uint64
-			for _, of := range j.Observed {
-				n += of
-			}
-			sample(float64(n))
+			sample(float64(secmodel.Sum(j.Observed)))
 		},
 	},
 	{

@@ -101,6 +101,17 @@ type Jail struct {
 // jail has a root.
 func (j *Jail) Hidden() bool { return j.Root == "" }
 
+// CPU is all the time that its processes have used.
+func (j *Jail) CPU() time.Duration { return j.User + j.System + j.Interrupt }
+
+// Sum of what was counted by scope.
+func Sum(counts map[string]uint64) (n uint64) {
+	for _, c := range counts {
+		n += c
+	}
+	return n
+}
+
 // Snapshot is all jails at one moment.
 type Snapshot struct {
 	Generation uint64
