@@ -103,28 +103,25 @@ func (h *Host) start(ctx context.Context, def *jail.Definition, timeout time.Dur
 
 // bringUp does the steps of a start.
 func (h *Host) bringUp(ctx context.Context, def *jail.Definition, config secmodel.Config, j *journal.Journal, timeout time.Duration, progress func(string)) error {
-	path, err := h.prepare(ctx, def, j)
-	if err != nil {
-		return err
-	}
-	if err := j.Record(false, stepKernel, def.Name); err != nil {
-		return err
-	}
-	if _, err := h.Kernel.Create(def.Name, path, config); err != nil {
+	if _, err := h.make(ctx, def, config, j); err != nil {
 		return err
 	}
 	return h.supervise(ctx, def.Name, timeout, progress)
 }
 
-func (h *Host) prepare(ctx context.Context, def *jail.Definition, j *journal.Journal) (string, error) {
+// make prepares the jail's root and makes the kernel's jail.
+func (h *Host) make(ctx context.Context, def *jail.Definition, config secmodel.Config, j *journal.Journal) (secmodel.ID, error) {
 	prepared, err := h.Store.Prepare(ctx, def, j)
 	if err != nil {
-		return "", err
+		return 0, err
 	}
 	for _, n := range prepared.Notes {
 		h.note(def.Name, "%s", n)
 	}
-	return prepared.Path, nil
+	if err := j.Record(false, stepKernel, def.Name); err != nil {
+		return 0, err
+	}
+	return h.Kernel.Create(def.Name, prepared.Path, config)
 }
 
 // supervise starts the supervisor and waits for the services. When ctx ends
@@ -284,21 +281,10 @@ func (h *Host) Provision(ctx context.Context, name string, f func(id secmodel.ID
 		if err != nil {
 			return err
 		}
-		return h.rollback(ctx, name, j, h.provision(ctx, def, config, j, f))
+		id, err := h.make(ctx, def, config, j)
+		if err == nil {
+			err = f(id)
+		}
+		return h.rollback(ctx, name, j, err)
 	})
-}
-
-func (h *Host) provision(ctx context.Context, def *jail.Definition, config secmodel.Config, j *journal.Journal, f func(secmodel.ID) error) error {
-	path, err := h.prepare(ctx, def, j)
-	if err != nil {
-		return err
-	}
-	if err := j.Record(false, stepKernel, def.Name); err != nil {
-		return err
-	}
-	id, err := h.Kernel.Create(def.Name, path, config)
-	if err != nil {
-		return err
-	}
-	return f(id)
 }
