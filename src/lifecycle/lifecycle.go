@@ -106,6 +106,27 @@ func (h *Host) lookup(name string) (j secmodel.Jail, ok bool, err error) {
 	return j, false, err
 }
 
+// Known says whether anything of a jail of that name is there.
+func (h *Host) Known(name string) bool {
+	for _, path := range []string{h.Layout.Definition(name), h.Layout.Jail(name), h.Layout.Journal(name)} {
+		if _, err := os.Lstat(path); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+func (h *Host) mustNotRun(name string) error {
+	_, exists, err := h.lookup(name)
+	if err != nil {
+		return err
+	}
+	if exists || h.Supervisor.Running(name) {
+		return &RunningError{name}
+	}
+	return nil
+}
+
 // end stops the supervisor, if there is one, and ends the kernel's jail of that
 // name. No such jail is fine.
 func (h *Host) end(ctx context.Context, name string) error {
