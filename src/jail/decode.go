@@ -134,9 +134,6 @@ func (l Layout) Load(name string) (*Definition, error) {
 	return l.LoadFile(l.Definition(name))
 }
 
-// Load reads the definition at path, with the defaults of Paths.
-func Load(path string) (*Definition, error) { return Paths().LoadFile(path) }
-
 // LoadFile reads a definition that stands elsewhere than Load's.
 func (l Layout) LoadFile(path string) (*Definition, error) {
 	s, err := l.LoadSettings()

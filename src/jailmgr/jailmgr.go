@@ -73,8 +73,8 @@ type host struct {
 // supervisor is package supervise.
 type supervisor struct{}
 
-func (supervisor) Start(ctx context.Context, name, definition string, progress func(string)) error {
-	return supervise.Start(ctx, name, definition, progress)
+func (supervisor) Start(ctx context.Context, name string, progress func(string)) error {
+	return supervise.Start(ctx, name, progress)
 }
 
 func (supervisor) Stop(ctx context.Context, name string, timeout time.Duration) error {

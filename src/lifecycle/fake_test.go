@@ -87,8 +87,8 @@ type fakeSupervisor struct {
 
 func (s *fakeSupervisor) path(name string) string { return s.kernel.path(name) + ".supervisor" }
 
-func (s *fakeSupervisor) Start(ctx context.Context, name, definition string, _ func(string)) error {
-	if _, err := jail.Load(definition); err != nil {
+func (s *fakeSupervisor) Start(ctx context.Context, name string, _ func(string)) error {
+	if _, err := jail.Paths().Load(name); err != nil {
 		return err
 	}
 	if s.startErr != nil && !stays(s.startErr) {

@@ -33,7 +33,7 @@ type Kernel interface {
 // Supervisor is what is asked of a jail's supervisor; package supervise has
 // it.
 type Supervisor interface {
-	Start(ctx context.Context, name, definition string, progress func(string)) error
+	Start(ctx context.Context, name string, progress func(string)) error
 	Stop(ctx context.Context, name string, timeout time.Duration) error
 	Running(name string) bool
 	Gone(ctx context.Context, name string) error

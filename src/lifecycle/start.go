@@ -132,7 +132,7 @@ func (h *Host) supervise(ctx context.Context, name string, timeout time.Duration
 		limited, cancel = context.WithTimeout(ctx, timeout)
 	}
 	defer cancel()
-	err := h.Supervisor.Start(limited, name, h.Layout.Definition(name), progress)
+	err := h.Supervisor.Start(limited, name, progress)
 	if err == nil || ctx.Err() == nil {
 		return err
 	}

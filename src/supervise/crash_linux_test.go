@@ -83,7 +83,7 @@ func TestStopBringsASupervisorBack(t *testing.T) {
 	short, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	var step *StepError
-	if err := Start(short, w.name, w.layout.Definition(w.name), nil); !errors.As(err, &step) {
+	if err := Start(short, w.name, nil); !errors.As(err, &step) {
 		t.Fatal(err)
 	}
 	unix.Kill(w.supervisor().PID, unix.SIGKILL)

@@ -110,21 +110,20 @@ func beside(self, name string) string {
 // nil, or a *ServiceError when the jail runs but a service failed. After any
 // other error there is no supervisor, and no such jail in the kernel any
 // more; except after ctx's own end, which gives a *StepError and leaves all
-// as it is. definition is the path of the jail's file; progress, which may
-// be nil, hears of each step.
+// as it is. progress, which may be nil, hears of each step.
 //
 // A jail whose supervisor was killed is adopted.
-func Start(ctx context.Context, name, definition string, progress func(string)) error {
+func Start(ctx context.Context, name string, progress func(string)) error {
 	if progress == nil {
 		progress = func(string) {}
 	}
-	return start(ctx, name, definition, false, progress)
+	return start(ctx, name, false, progress)
 }
 
 // start is Start; with adopted it returns as soon as the supervisor has taken
 // on the jail that runs.
-func start(ctx context.Context, name, definition string, adopted bool, progress func(string)) error {
-	r, err := spawn(name, definition)
+func start(ctx context.Context, name string, adopted bool, progress func(string)) error {
+	r, err := spawn(name)
 	if err != nil {
 		return fmt.Errorf("start the supervisor of jail %s: %w", name, err)
 	}
@@ -171,12 +170,9 @@ func start(ctx context.Context, name, definition string, adopted bool, progress 
 }
 
 // spawn starts the supervisor, detached, and gives the pipe it tells through.
-func spawn(name, definition string) (*os.File, error) {
+func spawn(name string) (*os.File, error) {
 	file, err := program("jailctl")
 	if err != nil {
-		return nil, err
-	}
-	if definition, err = filepath.Abs(definition); err != nil {
 		return nil, err
 	}
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
@@ -191,11 +187,7 @@ func spawn(name, definition string) (*os.File, error) {
 	defer unix.Close(fds[1])
 	files := []uintptr{null.Fd(), null.Fd(), null.Fd(), notifyFD: uintptr(fds[1])}
 	// One word, as it is to be shown; see dispatch.
-	args := []string{"jailctl: supervise " + name}
-	if definition != jail.Paths().Definition(name) {
-		args = []string{"jailctl", "supervise", "-f", definition, name}
-	}
-	_, err = syscall.ForkExec(file, args, &syscall.ProcAttr{
+	_, err = syscall.ForkExec(file, []string{"jailctl: supervise " + name}, &syscall.ProcAttr{
 		Dir: "/", Env: append(cleanEnvironment(), notifyVar+"="+strconv.Itoa(notifyFD)), Files: files,
 		Sys: &syscall.SysProcAttr{Setsid: true},
 	})
@@ -251,7 +243,7 @@ func Stop(ctx context.Context, name string, timeout time.Duration) error {
 		}
 		unix.Close(fd)
 		// Its services may never be ready.
-		err = start(ctx, name, layout.Definition(name), true, func(string) {})
+		err = start(ctx, name, true, func(string) {})
 		var failed *ServiceError
 		if err != nil && !errors.As(err, &failed) {
 			return err

@@ -26,7 +26,7 @@ func TestStartAndStop(t *testing.T) {
 		sh("setup", `echo user $USER home $HOME umask $(umask) dir $PWD fds $(ls /proc/self/fd | wc -w) ${TERM-none} $X`,
 			`type = "oneshot"`, `umask = "027"`, `directory = "/usr"`, `environment = { X = "y z" }`))
 	var steps []string
-	if err := Start(w.ctx(patience), w.name, w.layout.Definition(w.name), func(s string) { steps = append(steps, s) }); err != nil {
+	if err := Start(w.ctx(patience), w.name, func(s string) { steps = append(steps, s) }); err != nil {
 		t.Fatal(err)
 	}
 	if len(steps) == 0 || !strings.Contains(strings.Join(steps, "\n"), "web is ready") {
@@ -124,7 +124,7 @@ func TestStartErrors(t *testing.T) {
 	})
 	t.Run("time over", func(t *testing.T) {
 		w := newWorld(t, sh("slow", "exec sleep 1000", `ready = "fd:3"`))
-		err := Start(w.ctx(500*time.Millisecond), w.name, w.layout.Definition(w.name), nil)
+		err := Start(w.ctx(500*time.Millisecond), w.name, nil)
 		var step *StepError
 		if !errors.As(err, &step) || !strings.Contains(err.Error(), "slow is starting: is not ready yet") {
 			t.Errorf("start: %v", err)
@@ -272,7 +272,7 @@ func TestStopAtOnce(t *testing.T) {
 			w := newWorld(t, sh("a", "exec sleep 1000")+sh("b", "(setsid setsid sleep 1000 &) ; exec sleep 1000"))
 			ctx, cancel := context.WithCancel(context.Background())
 			started := make(chan error, 1)
-			go func() { started <- Start(ctx, w.name, w.layout.Definition(w.name), nil) }()
+			go func() { started <- Start(ctx, w.name, nil) }()
 			for !Running(w.name) {
 				time.Sleep(100 * time.Microsecond)
 			}
@@ -368,7 +368,7 @@ func TestReadiness(t *testing.T) {
 		sh("closes", "exec 3>&-; exec sleep 1000", `ready = "fd:3"`))
 	done := make(chan error, 1)
 	ctx, cancel := context.WithCancel(context.Background())
-	go func() { done <- Start(ctx, w.name, w.layout.Definition(w.name), nil) }()
+	go func() { done <- Start(ctx, w.name, nil) }()
 	w.eventually("fd is ready", func() bool { return exists(w.layout.ControlSocket(w.name)) && w.service("fd").State == "ready" })
 	for _, name := range []string{"tcp", "exec", "closes"} {
 		if s := w.service(name); s.State != "starting" || s.Reason != "is not ready yet" {

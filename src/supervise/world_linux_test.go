@@ -120,7 +120,7 @@ func (w *world) ctx(d time.Duration) context.Context {
 }
 
 func (w *world) start() error {
-	return Start(w.ctx(patience), w.name, w.layout.Definition(w.name), nil)
+	return Start(w.ctx(patience), w.name, nil)
 }
 
 func (w *world) mustStart() {
