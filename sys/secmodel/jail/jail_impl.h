@@ -239,10 +239,13 @@ int	jail_port_replace(struct jail *, const struct jail_port *, uint32_t,
 int	jail_port_bind(struct jail *, kauth_cred_t, enum kauth_network_req,
 	    struct socket *, const void *);
 void	jail_port_socket_opened(void);
+bool	jail_port_may_bring(struct jail *, struct socket *,
+	    struct jail_reply *);
 
 /* jail_pcb.c */
 bool	jail_pcb_bound(struct jail *, const struct jail_port *,
 	    struct jail_port *, struct jail **);
+u_int	jail_pcb_port(struct socket *);
 u_int	jail_pcb_fallback(const struct socket *);
 
 /* jail_proc.c */
