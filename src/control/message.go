@@ -14,7 +14,7 @@ import (
 // What a Message asks for, tells or answers, by its Op.
 const (
 	// Requests to jail-init and to the supervisor.
-	OpStatus = "status" // answered with Status
+	OpStatus = "status" // answered with Status; by jail-init, with a Name, with that Service
 	OpStop   = "stop"   // all services, in order; answered when that is done
 
 	// Requests to jail-init. Those on one service are answered when it has
@@ -79,13 +79,23 @@ type Status struct {
 // Service is one service's status.
 type Service struct {
 	Name     string    `json:"name"`
-	State    string    `json:"state"` // down, waiting, starting, ready, stopping, backoff, failed, completed
+	State    string    `json:"state"` // down, waiting, starting, ready, stopping, finishing, backoff, failed, completed
 	PID      int       `json:"pid,omitempty"`
 	Since    time.Time `json:"since"`
 	Restarts int       `json:"restarts"`
 	Last     *Exit     `json:"last,omitempty"` // how its process before ended
 	WaitsFor string    `json:"waits_for,omitempty"`
 	Reason   string    `json:"reason,omitempty"` // why it is in its state, one clause
+	Deaths   []Death   `json:"deaths,omitempty"` // the last ones, the newest last; where it was asked for alone
+}
+
+// Death is how a service's process ended, or a start failed.
+type Death struct {
+	Time time.Time     `json:"time"`
+	Ran  time.Duration `json:"ran"`
+	PID  int           `json:"pid,omitempty"` // 0: it did not start
+	Exit Exit          `json:"exit"`
+	Why  string        `json:"why,omitempty"` // why jail-init ended it, one clause
 }
 
 // Exit is how a process ended.

@@ -191,6 +191,8 @@ func TestInvalid(t *testing.T) {
 		{"service twice", service + "[[service]]\nname='a'\ncommand=['x']", `x.toml:6:1: two services are called "a"`},
 		{"service jail-init", "base='b'\n[[service]]\nname='jail-init'\ncommand=['x']", `x.toml:3:1: a service can not be called jail-init`},
 		{"no command", "base='b'\n[[service]]\nname='a'", `x.toml:2:3: service a has no command`},
+		{"empty finish", service + "finish=[]", `x.toml:5:1: finish is empty; leave it out`},
+		{"finish path", service + "finish=['./x']", `x.toml:5:1: command "./x": write an absolute path, or a name found in PATH`},
 		{"empty command", "base='b'\n[[service]]\nname='a'\ncommand=['']", `x.toml:4:1: service a has no command`},
 		{"relative command", "base='b'\n[[service]]\nname='a'\ncommand=['./x']", `x.toml:4:1: command "./x": write an absolute path`},
 		{"nul", "base='b'\n[[service]]\nname='a'\ncommand=['x',\"a\\u0000\"]", `x.toml:4:14: an argument can not hold a NUL`},

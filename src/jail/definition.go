@@ -62,7 +62,8 @@ type Service struct {
 	Limit    int      `toml:"limit"`     // starts within Interval before it has failed, at least 1, default 5
 	Interval Duration `toml:"interval"`  // default 10s
 
-	Stop Stop `toml:"stop"`
+	Stop   Stop     `toml:"stop"`
+	Finish []string `toml:"finish"` // a command to run each time that its process has ended
 }
 
 // Stop is how a service is stopped.

@@ -211,15 +211,9 @@ func (d *document) services(services []Service) {
 }
 
 func (d *document) service(at string, s *Service) {
-	if len(s.Command) == 0 || s.Command[0] == "" {
-		d.add(at+".command", "service %s has no command", s.Name)
-	} else if c := s.Command[0]; strings.Contains(c, "/") && (c[0] != '/' || path.Clean(c) != c) {
-		d.add(at+".command", "command %q: write an absolute path, or a name found in PATH", c)
-	}
-	for i, a := range s.Command {
-		if strings.ContainsRune(a, 0) {
-			d.add(fmt.Sprintf("%s.command[%d]", at, i), "an argument can not hold a NUL")
-		}
+	d.command(at+".command", s.Command, "service "+s.Name+" has no command")
+	if d.has(at + ".finish") {
+		d.command(at+".finish", s.Finish, "finish is empty; leave it out")
 	}
 	d.user(at+".user", s.User)
 	if s.Group != "" || d.has(at+".group") {
@@ -256,6 +250,19 @@ func (d *document) service(at string, s *Service) {
 		d.add(at+".stop.signal", "%v", err)
 	}
 	s.Stop.Signal = strings.TrimPrefix(s.Stop.Signal, "SIG")
+}
+
+func (d *document) command(at string, words []string, empty string) {
+	if len(words) == 0 || words[0] == "" {
+		d.add(at, "%s", empty)
+	} else if c := words[0]; strings.Contains(c, "/") && (c[0] != '/' || path.Clean(c) != c) {
+		d.add(at, "command %q: write an absolute path, or a name found in PATH", c)
+	}
+	for i, a := range words {
+		if strings.ContainsRune(a, 0) {
+			d.add(fmt.Sprintf("%s[%d]", at, i), "an argument can not hold a NUL")
+		}
+	}
 }
 
 func (d *document) user(at, name string) {

@@ -102,8 +102,7 @@ func (b *probe) closeFD() {
 
 func (b *probe) killProgram() {
 	if b.pid != 0 {
-		b.p.kill(-b.pid, unix.SIGKILL)
-		b.p.kill(b.pid, unix.SIGKILL)
+		b.p.killGroup(b.pid)
 	}
 }
 
@@ -173,7 +172,7 @@ func (b *probe) connected() {
 func (b *probe) tryProgram(path string) {
 	s := &b.p.setup.Services[b.service]
 	_, errfd := b.p.outputs(b.service)
-	pid, err := b.p.execute(s, []string{path}, []uintptr{0, uintptr(errfd), uintptr(errfd)})
+	pid, err := b.p.execute(s, []string{path}, nil, []uintptr{0, uintptr(errfd), uintptr(errfd)})
 	if err != nil {
 		if b.delay == firstProbe {
 			b.p.say(s.Name, "readiness: "+err.Error())
@@ -182,7 +181,7 @@ func (b *probe) tryProgram(path string) {
 		return
 	}
 	b.pid = pid
-	b.p.children[pid] = child{service: b.service, probe: b}
+	b.p.children[pid] = func(exit service.Exit) { b.exited(pid, exit) }
 	b.timer = b.p.loop.After(probeTimeout, b.killProgram)
 }
 

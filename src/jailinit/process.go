@@ -23,7 +23,7 @@ type process struct {
 	unsaid  int // own messages lost in a row
 
 	jobs     []job
-	children map[int]child // by process id
+	children map[int]func(service.Exit) // who is told how it ended, by process id
 	queue    []service.Event
 	busy     bool // handling the queue
 
@@ -39,13 +39,9 @@ type process struct {
 
 // job is what a service has going on beside its process.
 type job struct {
-	timer *event.Timer // of Backoff or Stopping
-	probe *probe
-}
-
-type child struct {
-	service int
-	probe   *probe // nil for the service's own process
+	timer  *event.Timer // of Backoff, Stopping or Finishing
+	probe  *probe
+	finish int // the finish command's process, or 0
 }
 
 // begin runs once, in the jail.
@@ -60,7 +56,7 @@ func (p *process) begin() error {
 	}
 	p.began = time.Now()
 	p.jobs = make([]job, len(specs))
-	p.children = make(map[int]child)
+	p.children = make(map[int]func(service.Exit))
 	var first *control.Peer
 	first, err = control.NewPeer(p.loop, supervisorFD, control.PeerOptions{
 		Message: func(m *control.Message, _ []int) { p.request(first, m) },
@@ -122,19 +118,22 @@ func (p *process) act(actions []service.Action) {
 		case service.Spawn:
 			pid, err := p.spawn(i)
 			if err != nil {
-				p.queue = append(p.queue, service.Event{Kind: service.NotSpawned, Service: i, Exit: service.Exit{Error: err.Error()}})
+				p.queue = append(p.queue, service.Event{Kind: service.NotSpawned, Service: i, Exit: service.Exit{Error: err.Error()}, Busy: noRoom(err)})
 				break
 			}
-			p.children[pid] = child{service: i}
+			p.children[pid] = func(exit service.Exit) {
+				p.happen(service.Event{Kind: service.Exited, Service: i, Exit: exit})
+			}
 			p.queue = append(p.queue, service.Event{Kind: service.Spawned, Service: i, PID: pid})
 		case service.Signal:
 			p.kill(a.PID, unix.Signal(p.setup.Services[i].StopSignal))
 			p.kill(a.PID, unix.SIGCONT) // one that is stopped could not obey
 		case service.KillGroup:
-			p.kill(-a.PID, unix.SIGKILL)
-			if _, alive := p.children[a.PID]; alive {
-				p.kill(a.PID, unix.SIGKILL)
-			}
+			p.killGroup(a.PID)
+		case service.Finish:
+			p.startFinish(i, a)
+		case service.EndFinish:
+			p.killGroup(j.finish)
 		case service.ArmDelay:
 			p.arm(i, service.DelayOver, a.After)
 		case service.ArmStop:
@@ -170,9 +169,17 @@ func (p *process) kill(pid int, s unix.Signal) {
 	}
 }
 
+// killGroup ends a child, if it is one still, and all of its process group.
+func (p *process) killGroup(pid int) {
+	p.kill(-pid, unix.SIGKILL)
+	if _, alive := p.children[pid]; alive {
+		p.kill(pid, unix.SIGKILL)
+	}
+}
+
 // reaped is told of every child that ended.
 func (p *process) reaped(pid int, status unix.WaitStatus) {
-	c, ok := p.children[pid]
+	ended, ok := p.children[pid]
 	if !ok {
 		return // adopted from a service, where the system does that
 	}
@@ -181,20 +188,16 @@ func (p *process) reaped(pid int, status unix.WaitStatus) {
 	if status.Signaled() {
 		exit = service.Exit{Signal: int(status.Signal())}
 	}
-	if c.probe != nil {
-		c.probe.exited(pid, exit)
-		return
-	}
-	p.happen(service.Event{Kind: service.Exited, Service: c.service, Exit: exit})
+	ended(exit)
 }
 
 // changed tells of a new state.
 func (p *process) changed(i int, a service.Action) {
 	st := p.graph.Status(p.loop.Now(), i)
 	switch {
-	case a.To == service.Backoff, a.To == service.Failed:
+	case a.To == service.Backoff, a.To == service.Failed, a.To == service.Finishing:
 		p.say(st.Name, a.To.String()+": "+st.Reason)
-	case a.To == service.Completed || a.To == service.Down && a.From == service.Stopping:
+	case a.To == service.Completed || a.To == service.Down && a.From.Busy():
 		p.say(st.Name, a.To.String()+": "+exitText(st.Last))
 	case a.To == service.Ready:
 		if p.setup.Services[i].Probed {

@@ -56,7 +56,14 @@ func (p *process) request(peer *control.Peer, m *control.Message) {
 	}
 	switch m.Op {
 	case control.OpStatus:
-		peer.Send(&control.Message{ID: m.ID, Op: control.OpDone, Status: p.status()})
+		answer := &control.Message{ID: m.ID, Op: control.OpDone}
+		if i < 0 {
+			answer.Status = p.status()
+		} else {
+			answer.Service = p.serviceStatus(p.graph.Status(p.loop.Now(), i))
+			answer.Service.Deaths = p.deaths(i)
+		}
+		peer.Send(answer)
 		return
 	case control.OpAdopt:
 		p.adopt(peer, m.ID)
@@ -118,7 +125,7 @@ func (p *process) requestService(peer *control.Peer, m *control.Message, i int) 
 func (p *process) hurry(timeout time.Duration) {
 	p.stopTimeout = timeout
 	for i := range p.jobs {
-		if p.graph.State(i) == service.Stopping {
+		if st := p.graph.State(i); st == service.Stopping || st == service.Finishing {
 			p.arm(i, service.TimedOut, timeout)
 		}
 	}
@@ -176,7 +183,7 @@ func (p *process) progress() {
 	}
 	text, more := "", 0
 	for i := range p.graph.Len() {
-		if p.graph.State(i) != service.Stopping {
+		if st := p.graph.State(i); st != service.Stopping && st != service.Finishing {
 			continue
 		}
 		if text == "" {
@@ -242,11 +249,26 @@ func (p *process) serviceStatus(s service.Status) *control.Service {
 	st := &control.Service{
 		Name: s.Name, State: s.State.String(), PID: s.PID, Restarts: s.Restarts,
 		WaitsFor: s.WaitsFor, Reason: s.Reason,
-		// UTC: the local time zone would be read from the jail's files.
-		Since: time.Now().Add(s.Since - p.loop.Now()).UTC(),
+		Since: p.wallTime(s.Since),
 	}
 	if s.Last != nil {
-		st.Last = &control.Exit{Code: s.Last.Code, Signal: s.Last.Signal, Error: s.Last.Error}
+		last := control.Exit(*s.Last)
+		st.Last = &last
 	}
 	return st
+}
+
+// deaths are how service i's processes ended, the newest last.
+func (p *process) deaths(i int) []control.Death {
+	var all []control.Death
+	for _, d := range p.graph.Deaths(i) {
+		all = append(all, control.Death{Time: p.wallTime(d.At), Ran: d.Ran, PID: d.PID, Exit: control.Exit(d.Exit), Why: d.Why})
+	}
+	return all
+}
+
+// wallTime is a moment of the loop's clock on that of today. In UTC: the local
+// time zone would be read from the jail's files.
+func (p *process) wallTime(at time.Duration) time.Time {
+	return time.Now().Add(at - p.loop.Now()).UTC()
 }

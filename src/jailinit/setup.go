@@ -38,13 +38,14 @@ type Setup struct {
 // Service is what it runs and how.
 type Service struct {
 	service.Spec
-	Command     []string
-	User, Group string
-	Directory   string
-	Environment map[string]string
-	Umask       int
-	StopSignal  int
-	Ready       Readiness
+	Command       []string
+	FinishCommand []string
+	User, Group   string
+	Directory     string
+	Environment   map[string]string
+	Umask         int
+	StopSignal    int
+	Ready         Readiness
 }
 
 // Readiness is how a service is found to be ready; at most one is set.
@@ -70,6 +71,7 @@ func (s *Setup) check() error {
 			return errors.New("service " + v.Name + " can not be ready on descriptor " + strconv.Itoa(v.Ready.FD))
 		}
 		v.Probed = v.Ready != Readiness{}
+		v.Finish = len(v.FinishCommand) > 0
 	}
 	return nil
 }

@@ -3,14 +3,17 @@ package jailinit
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"jails/src/account"
+	"jails/src/service"
 )
 
 // searchPath is PATH for services that are not given another.
@@ -35,7 +38,7 @@ func (p *process) spawn(i int) (int, error) {
 		}
 		files = append(files, uintptr(w))
 	}
-	pid, err := p.execute(s, s.Command, files)
+	pid, err := p.execute(s, s.Command, nil, files)
 	if notify >= 0 {
 		unix.Close(notify)
 		if err != nil {
@@ -45,15 +48,50 @@ func (p *process) spawn(i int) (int, error) {
 	return pid, err
 }
 
+// startFinish runs a service's finish command, with how its process ended in
+// the environment.
+func (p *process) startFinish(i int, a service.Action) {
+	s := &p.setup.Services[i]
+	finished := func(exit service.Exit) {
+		p.jobs[i].finish = 0
+		if !exit.OK() {
+			p.say(s.Name, "its finish command: "+exit.String())
+		}
+		p.happen(service.Event{Kind: service.Finished, Service: i, Exit: exit})
+	}
+	more := map[string]string{"JAIL_SERVICE": s.Name, "JAIL_PID": strconv.Itoa(a.PID), "JAIL_EXIT": "", "JAIL_SIGNAL": ""}
+	if a.Exit.Signal != 0 {
+		more["JAIL_SIGNAL"] = strings.TrimPrefix(unix.SignalName(unix.Signal(a.Exit.Signal)), "SIG")
+	} else {
+		more["JAIL_EXIT"] = strconv.Itoa(a.Exit.Code)
+	}
+	out, errfd := p.outputs(i)
+	pid, err := p.execute(s, s.FinishCommand, more, []uintptr{0, uintptr(out), uintptr(errfd)})
+	if err != nil {
+		finished(service.Exit{Error: err.Error()})
+		return
+	}
+	p.jobs[i].finish = pid
+	p.children[pid] = func(exit service.Exit) {
+		p.kill(-pid, unix.SIGKILL) // what it left behind
+		finished(exit)
+	}
+}
+
+// noRoom says whether a start may succeed later without anyone's doing.
+func noRoom(err error) bool {
+	return errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.ENOMEM) || errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE)
+}
+
 // execute starts a command as the service would run: its user, directory,
-// environment, umask.
-func (p *process) execute(s *Service, command []string, files []uintptr) (int, error) {
+// environment, to which more is added, and umask.
+func (p *process) execute(s *Service, command []string, more map[string]string, files []uintptr) (int, error) {
 	// Looked up for each start: the jail's own files may have changed.
 	id, err := account.Find(s.User, s.Group)
 	if err != nil {
 		return 0, err
 	}
-	env, path := environment(s, id)
+	env, path := environment(s, id, more)
 	file, err := lookPath(command[0], path)
 	if err != nil {
 		return 0, err
@@ -97,14 +135,13 @@ func (p *process) execute(s *Service, command []string, files []uintptr) (int, e
 }
 
 // environment is all that a service sees of any environment.
-func environment(s *Service, id account.Identity) (env []string, path string) {
+func environment(s *Service, id account.Identity, more map[string]string) (env []string, path string) {
 	path = searchPath
 	vars := map[string]string{
 		"HOME": id.Home, "LOGNAME": id.Name, "USER": id.Name, "SHELL": id.Shell, "PATH": path,
 	}
-	for k, v := range s.Environment {
-		vars[k] = v
-	}
+	maps.Copy(vars, s.Environment)
+	maps.Copy(vars, more)
 	for k, v := range vars {
 		env = append(env, k+"="+v)
 	}

@@ -32,8 +32,17 @@ func (s *stub) message(p *control.Peer, m *control.Message) {
 	if s.silent {
 		return
 	}
-	if m.Op == control.OpStatus {
+	if m.Op == control.OpStatus && m.Name == "" {
 		p.Send(&control.Message{ID: m.ID, Op: control.OpDone, Status: &control.Status{Jail: "web", Services: s.services}})
+		return
+	}
+	if m.Op == control.OpStatus && m.Name != "" {
+		for _, v := range s.services {
+			if v.Name == m.Name {
+				v.Deaths = deaths
+				p.Send(&control.Message{ID: m.ID, Op: control.OpDone, Service: &v})
+			}
+		}
 		return
 	}
 	s.requests = append(s.requests, strings.TrimSpace(fmt.Sprintf("%s %s %d", m.Op, m.Name, m.Signal)))
@@ -97,6 +106,12 @@ func typed(args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
 	code = command.Run(app, append([]string{"tool", "service"}, args...), strings.NewReader(""), &out, &errs)
 	return code, out.String(), errs.String()
+}
+
+var deaths = []control.Death{
+	{Time: time.Unix(1000, 0), Exit: control.Exit{Error: "no such user"}},
+	{Time: time.Unix(2000, 0), Ran: 3 * time.Second, PID: 70, Exit: control.Exit{Code: 1}},
+	{Time: time.Unix(3000, 0), Ran: time.Minute, PID: 71, Exit: control.Exit{Signal: 15}, Why: "3 checks failed"},
 }
 
 func ago(d time.Duration) time.Time { return time.Now().Add(-d) }
@@ -182,7 +197,10 @@ func TestShown(t *testing.T) {
 		}
 	}
 	_, stdout, _ = typed("web", "status", "sshd", "db")
-	for _, want := range []string{"name sshd\nstate ready since ", ", 5s ago\nwhy sshd is ready since 5s\nprocess 77\nrestarts 1\nlast end killed by KILL\n\nname db\n"} {
+	for _, want := range []string{"name sshd\nstate ready since ", ", 5s ago\nwhy sshd is ready since 5s\nprocess 77\nrestarts 1\n" +
+		"ends " + time.Unix(3000, 0).Format(time.DateTime) + " process 71 killed by TERM after 1m; 3 checks failed\n" +
+		time.Unix(2000, 0).Format(time.DateTime) + " process 70 exited 1 after 3s\n" +
+		time.Unix(1000, 0).Format(time.DateTime) + " no such user\n\nname db\n"} {
 		if !strings.Contains(squeeze(stdout), want) {
 			t.Errorf("the status has no %q:\n%s", want, stdout)
 		}

@@ -1,7 +1,9 @@
 package jailservice
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,6 +25,7 @@ type shown struct {
 	WaitsFor string    `json:"waits_for,omitempty"`
 	Why      string    `json:"why"` // a sentence
 	Last     *ended    `json:"last,omitempty"`
+	Ends     []end     `json:"ends,omitempty"` // of status, the newest first
 }
 
 // ended is how a process ended: by one of the three.
@@ -32,6 +35,23 @@ type ended struct {
 	Error  string `json:"error,omitempty"` // why it did not start
 }
 
+func newEnded(x control.Exit) ended {
+	e := ended{Signal: signalName(x.Signal), Error: x.Error}
+	if x.Error == "" && x.Signal == 0 {
+		e.Code = &x.Code
+	}
+	return e
+}
+
+// end is one of the last processes.
+type end struct {
+	Time time.Time `json:"time"`
+	Ran  float64   `json:"ran_seconds"`
+	PID  int       `json:"pid,omitempty"`
+	ended
+	Why string `json:"why,omitempty"` // why jail-init ended it
+}
+
 func (r *request) json() error {
 	all := make([]shown, len(r.services))
 	for i, s := range r.services {
@@ -39,11 +59,12 @@ func (r *request) json() error {
 			Jail: r.status.Jail, Name: s.Name, State: s.State, Since: s.Since, PID: s.PID, Restarts: s.Restarts,
 			WaitsFor: s.WaitsFor, Why: r.explain(&s),
 		}
-		if x := s.Last; x != nil {
-			all[i].Last = &ended{Signal: signalName(x.Signal), Error: x.Error}
-			if x.Error == "" && x.Signal == 0 {
-				all[i].Last.Code = &x.Code
-			}
+		if s.Last != nil {
+			last := newEnded(*s.Last)
+			all[i].Last = &last
+		}
+		for _, d := range slices.Backward(s.Deaths) {
+			all[i].Ends = append(all[i].Ends, end{d.Time, d.Ran.Seconds(), d.PID, newEnded(d.Exit), d.Why})
 		}
 	}
 	return output.JSON(r.App.Writer, all)
@@ -65,6 +86,18 @@ func list(r *request) error {
 }
 
 func status(r *request) error {
+	var names []string
+	for _, s := range r.services {
+		names = append(names, s.Name)
+	}
+	ctx, cancel := context.WithTimeout(r.Context.Context, answerTime)
+	defer cancel()
+	for i, result := range r.client.Services(ctx, control.OpStatus, names, 0) {
+		if result.Err != nil {
+			return fmt.Errorf("ask service %s: %w", result.Name, result.Err)
+		}
+		r.services[i] = *result.Service
+	}
 	if r.Bool("json") {
 		return r.json()
 	}
@@ -83,12 +116,23 @@ func status(r *request) error {
 			line("process", "%d", s.PID)
 		}
 		line("restarts", "%d", s.Restarts)
-		if s.Last != nil {
-			line("last end", "%s", ending(s.Last))
+		key := "ends"
+		for _, d := range slices.Backward(s.Deaths) {
+			line(key, "%s %s", d.Time.Local().Format(time.DateTime), deathText(&d))
+			key = ""
 		}
 	}
 	_, err := r.App.Writer.Write([]byte(b.String()))
 	return err
+}
+
+// deathText is "process 77 exited 1 after 12s; stopped".
+func deathText(d *control.Death) string {
+	text := ending(&d.Exit)
+	if d.PID != 0 {
+		text = fmt.Sprintf("process %d %s after %s", d.PID, text, output.Span(d.Ran))
+	}
+	return sentence(text, d.Why)
 }
 
 func ending(x *control.Exit) string {

@@ -31,7 +31,7 @@ func (r *request) explain(s *control.Service) string {
 	case "backoff":
 		return fmt.Sprintf("%s ended %s ago: %s", s.Name, span, s.Reason)
 	}
-	// starting, stopping, and what a later jail-init may know
+	// starting, stopping, finishing, and what a later jail-init may know
 	text := fmt.Sprintf("%s is %s since %s", s.Name, s.State, span)
 	if s.Reason != "" {
 		text += ": " + s.Reason

@@ -31,8 +31,14 @@ type Event struct {
 	Kind    Kind
 	Service int // its place in the specs
 	PID     int
-	Exit    Exit // of Exited and NotSpawned
+	Exit    Exit
+	Reason  string // of Unhealthy, one clause
+	Busy    bool   // of NotSpawned: it may be possible later, without a change
 }
+
+// Forbid is what a finish command exits with so that its service is not
+// started again.
+const Forbid = 125
 
 // Act is the kind of an action.
 type Act uint8
@@ -45,6 +51,8 @@ const (
 	ArmStop              // send TimedOut after After, unless disarmed
 	Disarm               // the timer
 	Probe                // ask for readiness until the state is another
+	Finish               // run the finish command of PID, which ended by Exit; answer with Finished
+	EndFinish            // kill the finish command
 	Changed              // tell whoever is interested: From, To
 )
 
@@ -53,6 +61,7 @@ type Action struct {
 	Kind    Act
 	Service int
 	PID     int
+	Exit    Exit // of Finish
 	After   time.Duration
 	From    State
 	To      State
@@ -68,7 +77,9 @@ type Service struct {
 	state    State
 	since    time.Duration
 	pid      int
-	again    bool            // when stopped, start
+	want     want            // what follows when it has ended
+	ill      string          // why it is stopped though it is wanted, or ""
+	good     bool            // its last run was healthy
 	spawned  time.Duration   // the last start
 	starts   []time.Duration // the last ones, at most spec.Limit
 	failures int             // in a row: doubles the delay
@@ -76,7 +87,28 @@ type Service struct {
 	retry    time.Duration // when the delay is over
 	last     *Exit
 	failure  string // why it has Failed
+	deaths   []Death
 }
+
+// want is what someone wants of a service whose process runs or has ended.
+type want uint8
+
+const (
+	up    want = iota // what its policy says
+	again             // to be started in any case
+	down
+)
+
+// Death is how a process ended, or a start failed.
+type Death struct {
+	At, Ran time.Duration
+	PID     int // 0: it did not start
+	Exit    Exit
+	Why     string // why jail-init ended it, one clause, or ""
+}
+
+// mostDeaths is how many of them a service remembers.
+const mostDeaths = 16
 
 type edge struct {
 	on    *Service
@@ -155,21 +187,30 @@ func (g *Graph) Stopped() bool {
 
 func (g *Graph) act(a Action) { g.actions = append(g.actions, a) }
 
-// apply finds the row and goes along it.
+// apply goes along one row, and tells of a new state.
 func (g *Graph) apply(s *Service, e *Event) {
+	from := s.state
+	g.step(s, e)
+	if s.state == Finishing && from != Finishing && !s.spec.Finish {
+		g.step(s, &Event{Kind: Finished, Service: s.index})
+	}
+	if s.state != from {
+		s.since = g.now
+		g.act(Action{Kind: Changed, Service: s.index, From: from, To: s.state})
+	}
+}
+
+// step finds the row and goes along it.
+func (g *Graph) step(s *Service, e *Event) {
 	for i := range table {
 		r := &table[i]
 		if r.from != s.state || r.on != e.Kind || r.guard != nil && !r.guard.holds(g, s, e) {
 			continue
 		}
-		from := s.state
 		if r.do != nil {
 			r.do.do(g, s, e)
 		}
-		if s.state = r.next; s.state != from {
-			s.since = g.now
-			g.act(Action{Kind: Changed, Service: s.index, From: from, To: s.state})
-		}
+		s.state = r.next
 		return
 	}
 }
@@ -181,8 +222,8 @@ func (g *Graph) settle() {
 		for _, s := range g.services {
 			before := s.state
 			if g.stopping {
-				s.again = false
-				if s.state != Down && s.state != Stopping && (!s.state.Runs() || s.unneeded()) {
+				s.want = down
+				if s.state != Down && s.state != Stopping && s.state != Finishing && (!s.state.Busy() || s.unneeded()) {
 					g.apply(s, &Event{Kind: Stop, Service: s.index})
 				}
 			} else if s.state == Waiting && s.blockedBy() == nil {
@@ -196,7 +237,7 @@ func (g *Graph) settle() {
 // unneeded says whether all that come after s are stopped.
 func (s *Service) unneeded() bool {
 	for _, b := range s.before {
-		if b.state.Runs() {
+		if b.state.Busy() {
 			return false
 		}
 	}
@@ -229,7 +270,7 @@ func (g *Graph) signalStop(s *Service) {
 
 // noteStart keeps as many starts as the limit needs.
 func (s *Service) noteStart(now time.Duration) {
-	s.spawned = now
+	s.spawned, s.ill, s.good = now, "", false
 	if n := s.spec.Limit; n > 0 {
 		if len(s.starts) >= n {
 			s.starts = append(s.starts[:0], s.starts[len(s.starts)-n+1:]...)
@@ -238,41 +279,73 @@ func (s *Service) noteStart(now time.Duration) {
 	}
 }
 
-// healthy says whether the present run was good for long enough.
-func (s *Service) healthy(now time.Duration) bool {
-	return s.state == Ready && now-s.spawned >= s.spec.Healthy
-}
-
 // atLimit says whether the last Limit starts were all within Interval.
 func (s *Service) atLimit(now time.Duration) bool {
 	n := s.spec.Limit
-	return n > 0 && !s.healthy(now) && len(s.starts) >= n && now-s.starts[len(s.starts)-n] <= s.spec.Interval
+	return n > 0 && !s.good && len(s.starts) >= n && now-s.starts[len(s.starts)-n] <= s.spec.Interval
 }
 
 // forget is what an operator's command does to the history of failures.
 func (s *Service) forget() {
+	s.want = up
 	s.starts = s.starts[:0]
 	s.failures = 0
 	s.failure = ""
 }
 
-// ended notes how the process ended. What it left of its process group is
-// killed: a daemon's rest would hold its ports; a oneshot may leave things
-// running on purpose.
+// ended notes how the process ended, or why it did not start. What it left of
+// its process group is killed: a daemon's rest would hold its ports; a oneshot
+// may leave things running on purpose.
 func (s *Service) ended(g *Graph, e *Event) {
+	s.good = s.state == Ready && g.now-s.spawned >= s.spec.Healthy
+	s.remember(Death{At: g.now, Ran: g.now - s.spawned, PID: s.pid, Exit: e.Exit, Why: s.whyEnded()})
 	if s.pid != 0 && !s.spec.Oneshot {
 		g.act(Action{Kind: KillGroup, Service: s.index, PID: s.pid})
+	}
+	if s.pid != 0 && s.spec.Finish {
+		g.act(Action{Kind: Finish, Service: s.index, PID: s.pid, Exit: e.Exit})
+		g.act(Action{Kind: ArmStop, Service: s.index, After: s.spec.StopTimeout})
 	}
 	s.pid = 0
 	exit := e.Exit
 	s.last = &exit
 }
 
+func (s *Service) remember(d Death) {
+	if len(s.deaths) == mostDeaths {
+		s.deaths = append(s.deaths[:0], s.deaths[1:]...)
+	}
+	s.deaths = append(s.deaths, d)
+}
+
+func (s *Service) whyEnded() string {
+	switch {
+	case s.state != Stopping:
+		return ""
+	case s.want == down:
+		return "stopped"
+	case s.want == again:
+		return "restarted"
+	}
+	return s.ill
+}
+
+// concluded follows what ended did: the finish command has ended too. Where
+// there was no process, it is the end.
+func (s *Service) concluded(g *Graph, e *Event) {
+	switch {
+	case e.Kind == NotSpawned:
+		s.ended(g, e)
+	case s.spec.Finish:
+		g.act(Action{Kind: Disarm, Service: s.index})
+	}
+}
+
 // backoff is how long to wait before the next start: twice as long after
 // each failure in a row, less up to a quarter at random, so that services
 // that fail together do not come back together.
 func (g *Graph) backoff(s *Service) time.Duration {
-	if s.healthy(g.now) {
+	if s.good {
 		s.failures = 0
 		s.starts = s.starts[:0]
 	}
@@ -286,10 +359,18 @@ func (g *Graph) backoff(s *Service) time.Duration {
 	return d
 }
 
-func (s *Service) describeFailure(now time.Duration, e *Event) string {
+// cause is why it ended, or did not start.
+func (s *Service) cause() string {
+	if s.ill != "" {
+		return s.ill + "; " + s.last.String()
+	}
+	return s.last.String()
+}
+
+func (s *Service) describeFailure() string {
 	n := s.spec.Limit
 	if s.spec.Restart == Never || n <= 1 {
-		return e.Exit.String()
+		return s.cause()
 	}
-	return fmt.Sprintf("%s; started %d times in %s", e.Exit, n, duration(s.spec.Interval))
+	return fmt.Sprintf("%s; started %d times in %s", s.cause(), n, duration(s.spec.Interval))
 }

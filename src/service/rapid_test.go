@@ -26,6 +26,10 @@ type world struct {
 	isStop []bool          // the timer is for a stop
 	starts [][]time.Duration
 	stops  bool
+
+	finish []int // whose finish command runs: the process that ended, 0 for none
+	cut    []bool
+	done   map[int]bool // finish commands that ran, by process
 }
 
 func newWorld(t *rapid.T) *world {
@@ -39,6 +43,7 @@ func newWorld(t *rapid.T) *world {
 			Delay:   second / 10, MaxDelay: second, Healthy: 3 * second,
 			Limit: rapid.IntRange(0, 3).Draw(t, "limit"), Interval: 2 * second, StopTimeout: second,
 		}
+		s.Finish = rapid.Bool().Draw(t, "finish")
 		s.Probed = !s.Oneshot && rapid.Bool().Draw(t, "probed")
 		for j := range i { // on earlier ones only: no cycle
 			if rapid.IntRange(0, 2).Draw(t, "after") == 0 {
@@ -58,6 +63,7 @@ func newWorld(t *rapid.T) *world {
 	w.g = g
 	w.alive, w.told, w.killed, w.ready, w.ended = make([]int, n), make([]bool, n), make([]bool, n), make([]bool, n), make([]bool, n)
 	w.timers, w.isStop, w.starts = make([]time.Duration, n), make([]bool, n), make([][]time.Duration, n)
+	w.finish, w.cut, w.done = make([]int, n), make([]bool, n), map[int]bool{}
 	for i := range n {
 		w.timers[i] = -1
 	}
@@ -84,11 +90,18 @@ func (w *world) do(actions []Action) {
 			if w.stops {
 				w.Fatalf("%s is started after the stop of all", w.specs[i].Name)
 			}
+			if w.finish[i] != 0 {
+				w.Fatalf("%s is started while its finish command runs", w.specs[i].Name)
+			}
 			w.checkOrder(i)
 			w.checkLimit(i)
 			w.ended[i] = false
 			if rapid.IntRange(0, 9).Draw(w.T, "spawn fails") == 0 {
-				follow = append(follow, Event{Kind: NotSpawned, Service: i, Exit: Exit{Error: "no"}})
+				busy := rapid.Bool().Draw(w.T, "for want of room")
+				if n := len(w.starts[i]); busy {
+					w.starts[i] = w.starts[i][:n-1]
+				}
+				follow = append(follow, Event{Kind: NotSpawned, Service: i, Exit: Exit{Error: "no"}, Busy: busy})
 				break
 			}
 			w.pid++
@@ -102,7 +115,7 @@ func (w *world) do(actions []Action) {
 			if w.stops {
 				for j, s := range w.specs {
 					for _, d := range s.After {
-						if d.Service == w.specs[i].Name && w.alive[j] != 0 {
+						if d.Service == w.specs[i].Name && (w.alive[j] != 0 || w.finish[j] != 0) {
 							w.Fatalf("%s is stopped before %s", w.specs[i].Name, s.Name)
 						}
 					}
@@ -119,6 +132,16 @@ func (w *world) do(actions []Action) {
 				}
 				w.killed[i] = true
 			}
+		case Finish:
+			if !w.specs[i].Finish || w.alive[i] != 0 || w.finish[i] != 0 || a.PID == 0 || w.done[a.PID] {
+				w.Fatalf("%s: finish of %d, its process is %d", w.specs[i].Name, a.PID, w.alive[i])
+			}
+			w.finish[i], w.cut[i], w.done[a.PID] = a.PID, false, true
+		case EndFinish:
+			if w.finish[i] == 0 {
+				w.Fatalf("%s: no finish command to end", w.specs[i].Name)
+			}
+			w.cut[i] = true
 		case ArmDelay, ArmStop:
 			if w.timers[i] >= 0 {
 				w.Fatalf("%s: two timers", w.specs[i].Name)
@@ -176,7 +199,10 @@ func (w *world) check(*rapid.T) {
 		if (w.alive[i] != 0) != st.State.Runs() || st.PID != w.alive[i] {
 			w.Fatalf("%s is %s with process %d, it has %d", st.Name, st.State, st.PID, w.alive[i])
 		}
-		if (w.timers[i] >= 0) != (st.State == Backoff || st.State == Stopping && !w.killed[i]) {
+		if (w.finish[i] != 0) != (st.State == Finishing) {
+			w.Fatalf("%s is %s, its finish command is that of %d", st.Name, st.State, w.finish[i])
+		}
+		if (w.timers[i] >= 0) != (st.State == Backoff || st.State == Stopping && !w.killed[i] || st.State == Finishing && !w.cut[i]) {
 			w.Fatalf("%s is %s, timer %v", st.Name, st.State, w.timers[i])
 		}
 		if st.State == Waiting && st.WaitsFor == "" {
@@ -227,6 +253,24 @@ func TestMachine(t *testing.T) {
 					w.exit(i, x)
 				}
 			},
+			"finished": func(t *rapid.T) {
+				if i := w.service(); w.finish[i] != 0 {
+					w.finish[i] = 0
+					x := Exit{Code: rapid.SampledFrom([]int{0, 1, Forbid}).Draw(t, "code")}
+					if w.cut[i] {
+						x = Exit{Signal: 9}
+					}
+					w.send(Event{Kind: Finished, Service: i, Exit: x})
+				}
+			},
+			"unhealthy": func(*rapid.T) {
+				i := w.service()
+				was := w.g.State(i)
+				w.send(Event{Kind: Unhealthy, Service: i, Reason: "ill"})
+				if was == Ready && (!w.told[i] || w.alive[i] == 0) {
+					w.Fatalf("%s is unhealthy and was not told to stop", w.specs[i].Name)
+				}
+			},
 			"ready": func(t *rapid.T) {
 				if i := w.service(); w.alive[i] != 0 && w.specs[i].Probed && !w.told[i] {
 					w.ready[i] = true
@@ -235,8 +279,8 @@ func TestMachine(t *testing.T) {
 			},
 			"stray": func(t *rapid.T) { // a timer or a probe that came too late
 				i := w.service()
-				if !w.g.State(i).Runs() && w.g.State(i) != Backoff {
-					w.send(Event{Kind: rapid.SampledFrom([]Kind{BecameReady, DelayOver, TimedOut}).Draw(t, "stray"), Service: i})
+				if !w.g.State(i).Busy() && w.g.State(i) != Backoff {
+					w.send(Event{Kind: rapid.SampledFrom([]Kind{BecameReady, DelayOver, TimedOut, Finished}).Draw(t, "stray"), Service: i})
 				}
 			},
 			"time": func(t *rapid.T) {
@@ -261,19 +305,22 @@ func TestMachine(t *testing.T) {
 		w.stops = true
 		w.do(append([]Action(nil), w.g.StopAll(w.now)...))
 		for rounds := 0; !w.g.Stopped(); rounds++ {
-			if rounds > 2*len(w.specs) {
+			if rounds > 3*len(w.specs) {
 				t.Fatal("the stop of all does not end")
 			}
 			w.send(Event{Kind: rapid.SampledFrom([]Kind{Start, Restart, Clear}).Draw(t, "asked"), Service: w.service()})
 			for i := range w.specs {
 				if w.alive[i] != 0 && w.told[i] {
 					w.exit(i, Exit{Signal: 15})
+				} else if w.finish[i] != 0 {
+					w.finish[i] = 0
+					w.send(Event{Kind: Finished, Service: i})
 				}
 			}
 			w.check(t)
 		}
 		for i, pid := range w.alive {
-			if pid != 0 || w.timers[i] >= 0 {
+			if pid != 0 || w.timers[i] >= 0 || w.finish[i] != 0 {
 				t.Fatalf("%s is left with process %d, timer %v", w.specs[i].Name, pid, w.timers[i])
 			}
 		}

@@ -17,6 +17,11 @@ func spec(name string, after ...Dependency) Spec {
 
 func on(name string, until Condition) Dependency { return Dependency{name, until} }
 
+func withAfter(s Spec, name string) Spec {
+	s.After = append(s.After, on(name, UntilReady))
+	return s
+}
+
 func mustNew(t *testing.T, specs ...Spec) *Graph {
 	t.Helper()
 	g, err := New(specs, func() float64 { return 0 })
@@ -46,6 +51,10 @@ func text(g *Graph, actions []Action) string {
 			all = append(all, "disarm "+name)
 		case Probe:
 			all = append(all, "probe "+name)
+		case Finish:
+			all = append(all, fmt.Sprintf("finish %s %d %v", name, a.PID, a.Exit))
+		case EndFinish:
+			all = append(all, "end finish "+name)
 		case Changed:
 			all = append(all, fmt.Sprintf("%s:%s", name, a.To))
 		}
@@ -85,6 +94,9 @@ func run(t *testing.T, g *Graph, steps []step) {
 				e.PID = number
 			case e.Kind == NotSpawned:
 				e.Exit.Error = "no such file"
+				e.Busy = number != 0
+			case e.Kind == Unhealthy:
+				e.Reason = "3 checks failed"
 			case number < 0:
 				e.Exit.Signal = -number
 			default:
@@ -106,6 +118,8 @@ func TestSequences(t *testing.T) {
 	oneshot.Restart = OnFailure
 	never := spec("once")
 	never.Restart = Never
+	finish := spec("a")
+	finish.Finish = true
 	for _, c := range []struct {
 		name  string
 		specs []Spec
@@ -196,6 +210,72 @@ func TestSequences(t *testing.T) {
 			{0, "stop a", "signal a 3, timeout a 5s, a:stopping"},
 			{0, "start a", ""},
 			{0, "exited a 0", "disarm a, kill a 3, a:waiting, spawn a, a:starting"},
+		}},
+		{"unhealthy is a failure of its own", []Spec{{Name: "a", Limit: 2, Interval: second, StopTimeout: second}}, []step{
+			{0, "start-all", "a:waiting, spawn a, a:starting"},
+			{0, "unhealthy a", ""},
+			{0, "spawned a 2", "a:ready"},
+			{0, "unhealthy a", "signal a 2, timeout a 1s, a:stopping"},
+			{0, "unhealthy a", ""},
+			{0, "exited a 0", "disarm a, kill a 2, delay a 0s, a:backoff"},
+			{0, "delay-over a", "a:waiting, spawn a, a:starting"},
+			{0, "spawned a 3", "a:ready"},
+			{0, "unhealthy a", "signal a 3, timeout a 1s, a:stopping"},
+			{second, "timed-out a", "kill a 3"},
+			{second, "exited a -9", "disarm a, kill a 3, a:failed"},
+			{second, "clear a", "a:down"},
+			{second, "start a", "a:waiting, spawn a, a:starting"},
+			{second, "spawned a 4", "a:ready"},
+			{second, "unhealthy a", "signal a 4, timeout a 1s, a:stopping"},
+			{second, "stop a", ""},
+			{second, "exited a 0", "disarm a, kill a 4, a:down"},
+		}},
+		{"unhealthy and exit 0 is not completed", []Spec{never}, []step{
+			{0, "start-all", "once:waiting, spawn once, once:starting"},
+			{0, "spawned once 2", "once:ready"},
+			{0, "unhealthy once", "signal once 2, timeout once 5s, once:stopping"},
+			{0, "exited once 0", "disarm once, kill once 2, once:failed"},
+		}},
+		{"finish comes before what follows", []Spec{finish}, []step{
+			{0, "start-all", "a:waiting, spawn a, a:starting"},
+			{0, "spawned a 2", "a:ready"},
+			{0, "exited a 1", "kill a 2, finish a 2 exited 1, timeout a 5s, a:finishing"},
+			{5 * second, "timed-out a", "end finish a"},
+			{5 * second, "finished a -9", "disarm a, delay a 100ms, a:backoff"},
+			{6 * second, "delay-over a", "a:waiting, spawn a, a:starting"},
+			{6 * second, "not-spawned a", "delay a 200ms, a:backoff"}, // nothing to finish
+			{7 * second, "delay-over a", "a:waiting, spawn a, a:starting"},
+			{7 * second, "spawned a 3", "a:ready"},
+			{7 * second, "stop a", "signal a 3, timeout a 5s, a:stopping"},
+			{7 * second, "exited a 0", "disarm a, kill a 3, finish a 3 exited 0, timeout a 5s, a:finishing"},
+			{7 * second, "start a", ""},
+			{7 * second, "finished a 125", "disarm a, a:waiting, spawn a, a:starting"},
+			{7 * second, "spawned a 4", "a:ready"},
+			{7 * second, "exited a 3", "kill a 4, finish a 4 exited 3, timeout a 5s, a:finishing"},
+			{7 * second, "finished a 125", "disarm a, a:failed"},
+			{7 * second, "start a", "a:waiting, spawn a, a:starting"},
+			{7 * second, "spawned a 5", "a:ready"},
+			{7 * second, "exited a 0", "kill a 5, finish a 5 exited 0, timeout a 5s, a:finishing"},
+			{7 * second, "restart a", ""},
+			{7 * second, "stop a", ""},
+			{7 * second, "finished a 0", "disarm a, a:down"},
+		}},
+		{"the stop of all waits for finish", []Spec{spec("db"), withAfter(finish, "db")}, []step{
+			{0, "start-all", "db:waiting, a:waiting, spawn db, db:starting"},
+			{0, "spawned db 2", "db:ready, spawn a, a:starting"},
+			{0, "spawned a 3", "a:ready"},
+			{0, "exited a 1", "kill a 3, finish a 3 exited 1, timeout a 5s, a:finishing"},
+			{0, "stop-all", ""},
+			{0, "finished a 0", "disarm a, a:down, signal db 2, timeout db 5s, db:stopping"},
+			{0, "exited db 0", "disarm db, kill db 2, db:down"},
+		}},
+		{"a start for which there was no room does not count", []Spec{{Name: "a", Limit: 2, Interval: second, MaxDelay: second, Restart: Never}}, []step{
+			{0, "start-all", "a:waiting, spawn a, a:starting"},
+			{0, "not-spawned a 1", "delay a 0s, a:backoff"},
+			{0, "delay-over a", "a:waiting, spawn a, a:starting"},
+			{0, "not-spawned a 1", "delay a 0s, a:backoff"},
+			{0, "delay-over a", "a:waiting, spawn a, a:starting"},
+			{0, "not-spawned a", "a:failed"},
 		}},
 		{"late events change nothing", []Spec{spec("a")}, []step{
 			{0, "delay-over a", ""},
@@ -316,7 +396,7 @@ func TestTable(t *testing.T) {
 			t.Errorf("the table has no %s", Kind(i))
 		}
 	}
-	if want := (Transition{Ready, Failed, Exited, "start limit", "give up"}); !slices.Contains(Transitions(), want) {
+	if want := (Transition{Finishing, Failed, Finished, "start limit", "give up"}); !slices.Contains(Transitions(), want) {
 		t.Errorf("no %v", want)
 	}
 	open := map[string]bool{}
@@ -326,5 +406,111 @@ func TestTable(t *testing.T) {
 			t.Errorf("%s %s %q can not be reached", r.From, r.Event, r.Condition)
 		}
 		open[key] = r.Condition == ""
+	}
+}
+
+// holding makes each condition of the table true, and failing makes it false,
+// for a service that is in the row's state.
+var holding, failing = map[*guard]func(*Service, *Event){
+	isPlain:     func(s *Service, _ *Event) { s.spec.Probed, s.spec.Oneshot = false, false },
+	isDaemon:    func(s *Service, _ *Event) { s.spec.Oneshot = false },
+	isBusy:      func(_ *Service, e *Event) { e.Busy = true },
+	isDown:      func(s *Service, _ *Event) { s.want = down },
+	isAgain:     func(s *Service, _ *Event) { s.want = again },
+	isOver:      func(s *Service, _ *Event) { s.last = &Exit{}; s.spec.Restart = OnFailure },
+	isForbidden: func(_ *Service, e *Event) { e.Exit.Code = Forbid },
+	isFinal:     func(s *Service, _ *Event) { s.spec.Restart = Never },
+	isLimit:     func(s *Service, _ *Event) { s.starts = make([]time.Duration, s.spec.Limit) },
+}, map[*guard]func(*Service, *Event){
+	isPlain:     func(s *Service, _ *Event) { s.spec.Probed = true },
+	isBusy:      func(_ *Service, e *Event) { e.Busy = false },
+	isDown:      func(s *Service, _ *Event) { s.want = up },
+	isAgain:     func(s *Service, _ *Event) { s.want = up },
+	isOver:      func(s *Service, _ *Event) { s.last = &Exit{Code: 1} },
+	isForbidden: func(_ *Service, e *Event) { e.Exit.Code = 0 },
+	isFinal:     func(s *Service, _ *Event) { s.spec.Restart = Always },
+	isLimit:     func(s *Service, _ *Event) { s.starts = nil },
+}
+
+// Each state and event, with each condition of its rows: the machine goes
+// along that row and no other; without a row it does nothing.
+func TestEveryRow(t *testing.T) {
+	service := func(from State) (*Graph, *Service) {
+		// It stays in Waiting: what it comes after does not come.
+		s := spec("a", on("never", UntilReady))
+		s.Finish = true
+		g := mustNew(t, s, spec("never"))
+		g.services[0].state, g.services[0].last = from, &Exit{Code: 1}
+		if from.Runs() {
+			g.services[0].pid = 9
+		}
+		return g, g.services[0]
+	}
+	for from := range State(len(stateNames)) {
+		for on := range Kind(len(kindNames)) {
+			var before []*guard
+			for _, r := range table {
+				if r.from != from || r.on != on {
+					continue
+				}
+				g, s := service(from)
+				e := Event{Kind: on, Reason: "ill"}
+				for _, b := range before {
+					failing[b](s, &e)
+				}
+				if r.guard != nil {
+					holding[r.guard](s, &e)
+				}
+				before = append(before, r.guard)
+				actions := g.Handle(second, e)
+				if s.state != r.next {
+					t.Errorf("%s, %s: %s, the row says %s", from, on, s.state, r.next)
+				}
+				last := Action{Kind: Changed, From: from, To: r.next}
+				if changed := len(actions) > 0 && actions[len(actions)-1] == last; changed != (from != r.next) {
+					t.Errorf("%s, %s: nothing tells of %s in %s", from, on, r.next, text(g, actions))
+				}
+			}
+			if len(before) > 0 {
+				continue
+			}
+			g, s := service(from)
+			if actions := g.Handle(second, Event{Kind: on}); len(actions) > 0 || s.state != from {
+				t.Errorf("%s, %s: %s and %s, without a row", from, on, text(g, actions), s.state)
+			}
+		}
+	}
+}
+
+func TestDeaths(t *testing.T) {
+	g := mustNew(t, Spec{Name: "a", StopTimeout: second})
+	g.StartAll(0)
+	for i := range mostDeaths {
+		g.Handle(0, Event{Kind: NotSpawned, Exit: Exit{Error: fmt.Sprint(i)}})
+		g.Handle(0, Event{Kind: DelayOver})
+	}
+	now := time.Duration(0)
+	live := func(pid int, events ...Event) {
+		g.Handle(now, Event{Kind: Spawned, PID: pid})
+		now += 2 * second
+		for _, e := range events {
+			g.Handle(now, e)
+		}
+		g.Handle(now, Event{Kind: Exited, Exit: Exit{Signal: 15}})
+		g.Handle(now, Event{Kind: DelayOver})
+	}
+	live(2)
+	live(3, Event{Kind: Unhealthy, Reason: "3 checks failed"})
+	live(4, Event{Kind: Restart})
+	live(5, Event{Kind: Stop})
+	d := g.Deaths(0)
+	if len(d) != mostDeaths || d[0].Exit.Error != "4" || d[0].PID != 0 {
+		t.Errorf("%d deaths, the first %+v", len(d), d[0])
+	}
+	for i, why := range []string{"", "3 checks failed", "restarted", "stopped"} {
+		want := Death{At: time.Duration(2*i+2) * second, Ran: 2 * second, PID: 2 + i, Exit: Exit{Signal: 15}, Why: why}
+		if got := d[len(d)-4+i]; got != want {
+			t.Errorf("%+v, want %+v", got, want)
+		}
 	}
 }

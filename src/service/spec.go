@@ -61,7 +61,8 @@ type Spec struct {
 	Limit    int           // starts within Interval, after which it has failed; 0: none
 	Interval time.Duration
 
-	StopTimeout time.Duration // between the stop signal and KILL
+	StopTimeout time.Duration // between the stop signal and KILL; the same for Finish
+	Finish      bool          // a command runs after each of its processes
 }
 
 // CycleError names services that wait for each other, the first one twice.

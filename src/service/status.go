@@ -51,6 +51,10 @@ func (g *Graph) Status(now time.Duration, i int) Status {
 	return st
 }
 
+// Deaths are how the processes of the service at the place i ended, the last
+// ones, the newest last. The list is valid until the next event.
+func (g *Graph) Deaths(i int) []Death { return g.services[i].deaths }
+
 func (s *Service) reason(now time.Duration) string {
 	switch s.state {
 	case Waiting:
@@ -69,9 +73,14 @@ func (s *Service) reason(now time.Duration) string {
 			return "is not ready yet"
 		}
 	case Stopping:
+		if s.ill != "" {
+			return s.ill + "; was told to stop"
+		}
 		return "was told to stop"
+	case Finishing:
+		return s.cause() + "; its finish command runs"
 	case Backoff:
-		return fmt.Sprintf("%s; next try in %s", s.last, duration(max(s.retry-now, 0)))
+		return fmt.Sprintf("%s; next try in %s", s.cause(), duration(max(s.retry-now, 0)))
 	case Failed:
 		return s.failure
 	}

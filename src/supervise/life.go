@@ -127,10 +127,12 @@ func (s *supervisor) stop(timeout time.Duration, why string) {
 	// Should jail-init not do it, the kernel will.
 	wait := stopGrace
 	for i := range s.setup.Services {
-		if timeout > 0 {
-			wait += timeout
-		} else {
-			wait += s.setup.Services[i].StopTimeout
+		one := timeout
+		if one == 0 {
+			one = s.setup.Services[i].StopTimeout
+		}
+		if wait += one; s.setup.Services[i].Finish {
+			wait += one
 		}
 	}
 	s.deadline.Stop()

@@ -30,13 +30,13 @@ func setup(def *jail.Definition) (*jailinit.Setup, error) {
 
 func convert(d *jail.Service) (jailinit.Service, error) {
 	s := jailinit.Service{
-		Command: d.Command, User: d.User, Group: d.Group,
+		Command: d.Command, FinishCommand: d.Finish, User: d.User, Group: d.Group,
 		Directory: d.Directory, Environment: d.Environment,
 		Spec: service.Spec{
 			Name: d.Name, Oneshot: d.Type == "oneshot",
 			Delay: d.Delay.Duration, MaxDelay: d.MaxDelay.Duration, Healthy: d.Healthy.Duration,
 			Limit: d.Limit, Interval: d.Interval.Duration,
-			StopTimeout: d.Stop.Timeout.Duration,
+			StopTimeout: d.Stop.Timeout.Duration, Finish: len(d.Finish) > 0,
 		},
 	}
 	switch d.Restart {

@@ -377,7 +377,7 @@ func (s *supervisor) read(stream control.Stream, fd int) {
 
 func (s *supervisor) serviceChanged(v *control.Service) {
 	switch v.State {
-	case "backoff", "failed", "completed", "down", "waiting":
+	case "finishing", "backoff", "failed", "completed", "down", "waiting":
 		s.log.Ended(v.Name)
 	}
 	text := v.Name + " is " + v.State
