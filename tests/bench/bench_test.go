@@ -39,7 +39,7 @@ func BenchmarkExec(b *testing.B) {
 	model := modelTime(b, h)
 	before := model()
 	all := medians(b, h, runs...)
-	each := (model() - before) / time.Duration(rounds) // the others don't ask it
+	each := (model() - before) / time.Duration(*rounds) // the others don't ask it
 
 	if len(all) > theirs {
 		add(b, figure{Name: "exec of true(1) in a jail", Unit: "ms", Ours: ms(all[ours].wall),
@@ -74,7 +74,7 @@ func BenchmarkScrape(b *testing.B) {
 		defer create(b, h, jails)()
 		url := exporter(b, h)
 		var all []time.Duration
-		for range rounds {
+		for range *rounds {
 			began := time.Now()
 			if err := get(url); err != nil {
 				b.Fatal(err)
@@ -127,8 +127,6 @@ func get(url string) error {
 // processors.
 type result struct{ wall, cpu time.Duration }
 
-const rounds = 100
-
 // medians runs the commands in turn, so that what the machine does meanwhile
 // falls on all, and returns each one's median.
 func medians(b *testing.B, h *host.Host, commands ...[]string) []result {
@@ -151,7 +149,7 @@ func medians(b *testing.B, h *host.Host, commands ...[]string) []result {
 	attr := &os.ProcAttr{Env: env, Files: []*os.File{input, write, write}}
 
 	wall, cpu := make([][]time.Duration, len(commands)), make([][]time.Duration, len(commands))
-	for range rounds {
+	for range *rounds {
 		for i, args := range commands {
 			began := time.Now()
 			p, err := os.StartProcess(args[0], args, attr)
@@ -208,6 +206,8 @@ func create(b *testing.B, h *host.Host, n int) (destroy func()) {
 		}
 	}
 }
+
+var rounds = flag.Int("rounds", 100, "how often each is measured: `n` times")
 
 // For a machine without a compiler or busybox.
 var (

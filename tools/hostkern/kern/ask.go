@@ -177,12 +177,3 @@ func (p Proc) Candidate(s Socket, port uint16, low bool) error {
 // Careless lets a listener, or the caller of a lock, do the nth thing that
 // NetBSD's kernel would panic of; false if there is none.
 func Careless(n int, p, t Proc) bool { return C.hk_careless(C.int(n), p.c, t.c) != 0 }
-
-// BenchBind, BenchSignal and BenchSystem ask the same n times.
-func BenchBind(p Proc, s Socket, port uint16, n int) {
-	C.hk_bench_bind(p.c, s.c, C.uint16_t(port), C.long(n))
-}
-
-func BenchSignal(p, t Proc, n int) { C.hk_bench_signal(p.c, t.c, C.long(n)) }
-
-func BenchSystem(p Proc, n int) { C.hk_bench_system(p.c, C.long(n)) }

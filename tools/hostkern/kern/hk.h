@@ -29,6 +29,10 @@ struct hk_thread {
 	int		nheld;
 	int		nspin;
 	int		listener;	/* depth, of listeners that can't sleep */
+	long		taken;		/* locks, so far */
+	long		allocated;	/* blocks, so far */
+	long		model_taken;	/* of these by the model's listeners */
+	long		model_allocated;
 	int		answer;		/* of the model, to the last question */
 	struct hk_held	held[HK_MAXHELD];
 };

@@ -168,9 +168,27 @@ int	hk_answer(void);	/* KAUTH_RESULT_* */
 void	hk_fault_at(long n);	/* the nth fallible call from here fails */
 long	hk_fault_count(void);	/* fallible calls since */
 int	hk_careless(int n, struct proc *, struct proc *);
-void	hk_bench_bind(struct proc *, struct socket *, uint16_t port, long n);
-void	hk_bench_signal(struct proc *, struct proc *, long n);
-void	hk_bench_system(struct proc *, long n);
 void	hk_kmem_stat(long *blocks, long *bytes);
+/* By the model's listeners, in this thread so far. */
+void	hk_model_cost(long *locks, long *allocations);
+
+/* For benchmarks. */
+void	hk_lock_check(int on);
+long	hk_time_proc_lock(int on);
+enum hk_model { HK_NO_MODEL, HK_OURS, HK_LISTMUTEX };
+void	hk_bench_model(int);	/* enum hk_model; the only one that listens */
+enum hk_bench { HK_BENCH_BIND, HK_BENCH_SIGNAL, HK_BENCH_CHROOT,
+    HK_BENCH_LOOKUP, HK_BENCH_REBOOT };
+/* Asks the same n times; returns how often the answer was yes. */
+long	hk_bench_ask(int, struct proc *, struct proc *target,
+    struct socket *, uint16_t port, long n);
+void	hk_bench_walk(void);
+
+/* listmutex.c: a model to compare with. */
+void	hk_list_init(void);
+int	hk_list_create(struct proc *, const char *name, const char *root,
+    const uint16_t *ports, int nports, uint32_t *id);
+int	hk_list_enter(struct proc *, uint32_t id);
+int	hk_list_destroy(uint32_t id);
 
 #endif

@@ -303,6 +303,7 @@ ask(kauth_scope_t s, kauth_cred_t cred, kauth_action_t action, void *a0,
     void *a1, void *a2, void *a3, bool may_sleep)
 {
 	kauth_listener_t k;
+	long taken, allocated;
 	bool allow = false, deny = false;
 	int held, result, answer = KAUTH_RESULT_DEFER;
 
@@ -316,9 +317,15 @@ ask(kauth_scope_t s, kauth_cred_t cred, kauth_action_t action, void *a0,
 		hk_self.listener++;
 	LIST_FOREACH(k, &s->listeners, list) {
 		held = hk_self.nheld;
+		taken = hk_self.taken;
+		allocated = hk_self.allocated;
 		result = k->func(cred, action, s->cookie, a0, a1, a2, a3);
-		if (k->model)
+		if (k->model) {
 			answer = result;
+			hk_self.model_taken += hk_self.taken - taken;
+			hk_self.model_allocated +=
+			    hk_self.allocated - allocated;
+		}
 		switch (result) {
 		case KAUTH_RESULT_ALLOW:
 			allow = true;
@@ -340,6 +347,14 @@ ask(kauth_scope_t s, kauth_cred_t cred, kauth_action_t action, void *a0,
 		hk_self.answer = answer;
 	return deny ? KAUTH_RESULT_DENY :
 	    allow ? KAUTH_RESULT_ALLOW : KAUTH_RESULT_DEFER;
+}
+
+void
+hk_model_cost(long *locks, long *allocations)
+{
+
+	*locks = hk_self.model_taken;
+	*allocations = hk_self.model_allocated;
 }
 
 int

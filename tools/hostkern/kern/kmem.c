@@ -134,6 +134,7 @@ alloc(size_t size, km_flag_t flags, bool zero)
 	memset(h + 1, zero ? 0 : 0xa5, size);
 	(void)__atomic_add_fetch(&blocks, 1, __ATOMIC_RELAXED);
 	(void)__atomic_add_fetch(&bytes, (long)size, __ATOMIC_RELAXED);
+	hk_self.allocated++;
 	return h + 1;
 }
 

@@ -9,7 +9,7 @@
  * settles A before B for good; a later contradiction, also a roundabout
  * one, is a panic, as are: taking a lock twice, two of one class, giving
  * up what one does not own, an adaptive lock under a spin lock, sleeping
- * where NetBSD's kernel may not.
+ * where NetBSD's kernel may not.  All that takes time: benchmarks do without.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -44,6 +44,13 @@ static unsigned char before[NCLASS][NCLASS];
 static pthread_mutex_t class_lock = PTHREAD_MUTEX_INITIALIZER;
 
 __thread struct hk_thread hk_self;
+
+static bool checked = true;		/* by hk_lock_check */
+static struct {
+	struct hk_lock	*lock;		/* whose holds are timed, or NULL */
+	struct timespec	since;
+	long		longest;	/* nanoseconds */
+} hold;
 
 static int
 class_find(const char *file, int line)
@@ -158,6 +165,8 @@ want(struct hk_lock *l, const char *file, int line)
 
 	if (l == NULL)
 		panic("%s:%d: a lock is taken that was never made", file, line);
+	if (!checked)
+		return;
 	if (find_held(l) != NULL)
 		panic("%s:%d: locking against myself", file, line);
 	if (l->kind != HK_SPIN && hk_self.nspin > 0)
@@ -172,6 +181,13 @@ got(struct hk_lock *l, bool writer, const char *file, int line)
 {
 	struct hk_held *h;
 
+	hk_self.taken++;
+	if (__predict_false(l == hold.lock))
+		clock_gettime(CLOCK_MONOTONIC, &hold.since);
+	if (writer)
+		__atomic_store_n(&l->owner, &hk_self, __ATOMIC_RELAXED);
+	if (!checked)
+		return;
 	if (hk_self.nheld == HK_MAXHELD)
 		panic("%s:%d: too many locks held", file, line);
 	h = &hk_self.held[hk_self.nheld++];
@@ -181,8 +197,20 @@ got(struct hk_lock *l, bool writer, const char *file, int line)
 	h->line = line;
 	if (l->kind == HK_SPIN)
 		hk_self.nspin++;
-	if (writer)
-		__atomic_store_n(&l->owner, &hk_self, __ATOMIC_RELAXED);
+}
+
+/* Before giving up the lock whose holds are timed. */
+static void
+hold_end(void)
+{
+	struct timespec now;
+	long held;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	held = (now.tv_sec - hold.since.tv_sec) * 1000000000L +
+	    now.tv_nsec - hold.since.tv_nsec;
+	if (held > hold.longest)
+		hold.longest = held;
 }
 
 /* Before giving up a lock; says whether it was held for writing. */
@@ -192,6 +220,15 @@ ungot(struct hk_lock *l, const char *file, int line)
 	struct hk_held *h;
 	bool writer;
 
+	if (__predict_false(l != NULL && l == hold.lock))
+		hold_end();
+	if (!checked) {
+		writer = __atomic_load_n(&l->owner, __ATOMIC_RELAXED) ==
+		    &hk_self;
+		if (writer)
+			__atomic_store_n(&l->owner, NULL, __ATOMIC_RELAXED);
+		return writer;
+	}
 	h = l == NULL ? NULL : find_held(l);
 	if (h == NULL)
 		panic("%s:%d: a lock is given up that is not held", file, line);
@@ -204,6 +241,31 @@ ungot(struct hk_lock *l, const char *file, int line)
 	    (char *)(h + 1)));
 	hk_self.nheld--;
 	return writer;
+}
+
+/*
+ * Lets locks be checked, as they are from the start, or be as fast as they
+ * can.  Unchecked, nobody may wait for a condition.  No lock may be held.
+ */
+void
+hk_lock_check(int on)
+{
+
+	checked = on != 0;
+}
+
+/*
+ * Times how long proc_lock is held, or no longer; returns the longest time
+ * so far, in nanoseconds, and forgets it.  It may not be held.
+ */
+long
+hk_time_proc_lock(int on)
+{
+	const long longest = hold.longest;
+
+	hold.lock = on != 0 ? proc_lock.mtx_lock : NULL;
+	hold.longest = 0;
+	return longest;
 }
 
 /* Settles an order without taking the locks. */

@@ -4,9 +4,8 @@
  */
 
 /*
- * For the tests and benchmarks of the shim itself: what a careless model
- * would do, each of which has to be a panic; and questions in a loop, that
- * are measured without the way from Go to C.
+ * For the tests of the shim itself: what a careless model would do, each of
+ * which has to be a panic.
  */
 #include "hk.h"
 #include "hostkern.h"
@@ -123,28 +122,4 @@ hk_careless(int n, struct proc *p, struct proc *t)
 		return 0;
 	}
 	return n;
-}
-
-void
-hk_bench_bind(struct proc *p, struct socket *so, uint16_t port, long n)
-{
-
-	while (n-- > 0)
-		(void)hk_ask_bind(p, so, port);
-}
-
-void
-hk_bench_signal(struct proc *p, struct proc *t, long n)
-{
-
-	while (n-- > 0)
-		(void)hk_ask_signal(p, t, SIGTERM);
-}
-
-void
-hk_bench_system(struct proc *p, long n)
-{
-
-	while (n-- > 0)
-		(void)hk_ask_system(p, KAUTH_SYSTEM_REBOOT, 0, 0, 0);
 }
