@@ -163,6 +163,12 @@ int	hk_ask_autobind(struct proc *, struct socket *);
 int	hk_ask_candidate(struct proc *, struct socket *, uint16_t port,
     int low);
 
+/* For tests of what is held, and given back. */
+void	hk_vnode_stat(long *vnodes, long *references);
+void	hk_sleep_at(long n);	/* every nth allocation that may sleep does */
+int	hk_forget(void);	/* 0: there is a jail */
+void	hk_copies(struct proc *, int n);
+
 /* For tests. */
 int	hk_answer(void);	/* KAUTH_RESULT_* */
 void	hk_fault_at(long n);	/* the nth fallible call from here fails */

@@ -38,7 +38,8 @@ proc_crmod_leave(kauth_cred_t set, kauth_cred_t drop, bool sugid)
 			atomic_store_release(&l->l_cred, kauth_cred_hold(set));
 	}
 	if (sugid)
-		p->p_flag |= PK_SUGID;
+		(void)__atomic_or_fetch(&p->p_flag, PK_SUGID,
+		    __ATOMIC_RELAXED);
 	mutex_exit(p->p_lock);
 	if (drop != NULL) {
 		KASSERT(set != NULL);

@@ -57,6 +57,8 @@ dosetrlimit(struct lwp *l, struct proc *p, int which, struct rlimit *rl)
 	    KAUTH_ARG(KAUTH_REQ_PROCESS_RLIMIT_SET), rl, KAUTH_ARG(which));
 	if (error != 0)
 		return error;
+	if (hk_fault())	/* the stack's pages can't be protected, say */
+		return ENOMEM;
 	mutex_enter(&p->p_limit->pl_lock);
 	p->p_rlimit[which] = *rl;
 	mutex_exit(&p->p_limit->pl_lock);

@@ -6,8 +6,6 @@
 package kern
 
 import (
-	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -20,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"unsafe"
+
+	"pgregory.net/rapid"
 )
 
 // A kernel can boot once, and a panic ends the process: some tests run this
@@ -40,6 +40,9 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	case "faults":
 		os.Exit(loadFaults())
+	case "copies":
+		boot()
+		os.Exit(copies())
 	case "log":
 		boot()
 		os.Exit(logged())
@@ -89,7 +92,7 @@ func jail(t testing.TB, root Proc, name string, level uint32, ports ...Port) uin
 }
 
 // enterable tells what the kernel has to know of p for its entry.
-func enterable(t testing.TB, p Proc) {
+func enterable(t rapid.TB, p Proc) {
 	t.Helper()
 	if err := p.SetFiles(nil); err != nil {
 		t.Fatal(err)
@@ -213,73 +216,8 @@ func TestUnloadRefused(t *testing.T) {
 	}
 }
 
-// A command that fails at any call leaves all as it was.
-func TestCommandFaults(t *testing.T) {
-	root := host(t, 0)
-	id := jail(t, root, "faults", 1, Port{Protocol: 6, First: 80, Last: 80})
-	create := Request{Command: CommandCreate}
-	create.SetName("other")
-	create.SetRoot("/tmp")
-	for name, c := range map[string]struct {
-		q     Request
-		ports []Port
-	}{
-		"create": {create, []Port{{6, 8080, 8090, 0}}},
-		"set":    {Request{Command: CommandSet, ID: id, Mask: SetPorts | SetLevel, Config: Config{Level: 2}}, []Port{{17, 53, 53, 0}}},
-	} {
-		if name == "set" { // so that the tables of ports have their pages
-			q := c.q
-			if _, err := root.Command(&q, c.ports); err != nil {
-				t.Fatal(err)
-			}
-		}
-		for n := 1; ; n++ {
-			before := list(t, root, "jails")
-			ports := list(t, root, "ports")
-			blocks, _ := Memory()
-			FaultAt(n)
-			q := c.q
-			y, err := root.Command(&q, c.ports)
-			done := Faults() < n
-			FaultAt(0)
-			if done {
-				if err != nil {
-					t.Errorf("%s: %v, reason %d", name, err, y.Reason)
-				} else if name == "create" {
-					if _, err := root.Command(&Request{Command: CommandDestroy, ID: y.ID}, nil); err != nil {
-						t.Error(err)
-					}
-				}
-				break
-			}
-			if err == nil {
-				// Only the reply could not be copied out, or nothing was lost.
-				t.Errorf("%s: call %d failed, and the command did not", name, n)
-				break
-			}
-			if b, _ := Memory(); b != blocks && name == "set" {
-				t.Errorf("%s: call %d failed, and %d blocks are left", name, n, b-blocks)
-			}
-			if after := list(t, root, "ports"); !errors.Is(err, syscall.EFAULT) && !bytes.Equal(after[48:], ports[48:]) {
-				t.Errorf("%s: call %d failed, and ports changed", name, n)
-			}
-			if after := list(t, root, "jails"); !errors.Is(err, syscall.EFAULT) && binary.NativeEndian.Uint32(after[8:]) != binary.NativeEndian.Uint32(before[8:]) {
-				t.Errorf("%s: call %d failed (%v), and jails changed", name, n, err)
-			}
-			// What was done before its reply failed is done.
-			for _, j := range Jails() {
-				if j.Name == "other" {
-					if _, err := root.Command(&Request{Command: CommandDestroy, ID: j.ID}, nil); err != nil {
-						t.Error(err)
-					}
-				}
-			}
-		}
-	}
-}
-
 // list reads a list as a client does.
-func list(t testing.TB, p Proc, name string) []byte {
+func list(t rapid.TB, p Proc, name string) []byte {
 	t.Helper()
 	for {
 		n, err := p.Sysctl("security.models.jail."+name, nil, nil)
@@ -295,6 +233,17 @@ func list(t testing.TB, p Proc, name string) []byte {
 			t.Fatalf("%s: %v", name, err)
 		}
 		return b[:n]
+	}
+}
+
+// records goes through a list.
+func records(t rapid.TB, p Proc, node string, each func(b []byte)) {
+	t.Helper()
+	b := list(t, p, node)
+	var s snapshot
+	copy(unsafe.Slice((*byte)(unsafe.Pointer(&s)), unsafe.Sizeof(s)), b)
+	for b = b[unsafe.Sizeof(s):]; len(b) >= int(s.Size); b = b[s.Size:] {
+		each(b[:s.Size])
 	}
 }
 

@@ -29,6 +29,7 @@ struct header {
 
 static long blocks, bytes;
 static long fault_at = -1, fault_calls;
+static long sleep_at, sleep_calls;
 
 void
 panic(const char *fmt, ...)
@@ -101,6 +102,25 @@ hk_fault_count(void)
 }
 
 void
+hk_sleep_at(long n)
+{
+
+	__atomic_store_n(&sleep_at, n, __ATOMIC_RELAXED);
+}
+
+/* What may sleep does, now and then, if a test wants it. */
+static void
+may_sleep(void)
+{
+	const long n = __atomic_load_n(&sleep_at, __ATOMIC_RELAXED);
+
+	ASSERT_SLEEPABLE();
+	if (n > 0 && __atomic_add_fetch(&sleep_calls, 1, __ATOMIC_RELAXED) %
+	    n == 0)
+		usleep(100);
+}
+
+void
 hk_kmem_stat(long *nblocks, long *nbytes)
 {
 
@@ -116,7 +136,7 @@ alloc(size_t size, km_flag_t flags, bool zero)
 	if (size == 0)
 		panic("kmem_alloc of nothing");
 	if ((flags & KM_SLEEP) != 0)
-		ASSERT_SLEEPABLE();
+		may_sleep();
 	else {
 		hk_assert_nospin(__FILE__, __LINE__);
 		if (hk_fault())

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"unsafe"
 
 	"jails/src/secmodel"
 	"jails/tests/matrix"
@@ -42,17 +41,6 @@ func exported(t testing.TB, root Proc) (rules []secmodel.Rule, bits map[string]u
 		rules = append(rules, r)
 	})
 	return rules, bits
-}
-
-// records goes through a list.
-func records(t testing.TB, p Proc, node string, each func(b []byte)) {
-	t.Helper()
-	b := list(t, p, node)
-	var s snapshot
-	copy(unsafe.Slice((*byte)(unsafe.Pointer(&s)), unsafe.Sizeof(s)), b)
-	for b = b[unsafe.Sizeof(s):]; len(b) >= int(s.Size); b = b[s.Size:] {
-		each(b[:s.Size])
-	}
 }
 
 func text(b []byte) string { return string(b[:strings.IndexByte(string(b), 0)]) }

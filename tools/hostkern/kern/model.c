@@ -21,7 +21,7 @@ extern const modinfo_t secmodel_jail_modinfo;
 
 struct bound {
 	struct jail_port port;
-	struct jail	*jail;		/* compared only; NULL for the host */
+	kauth_cred_t	cred;		/* a socket's; NULL for the host */
 };
 
 static kmutex_t bound_lock;
@@ -122,11 +122,23 @@ hk_jail_of(struct proc *p)
 	return j == NULL ? JAIL_HOST : j->j_id;
 }
 
+static void
+bound_free(struct bound *b, int n)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		if (b[i].cred != NULL)
+			kauth_cred_free(b[i].cred);
+	free(b);
+}
+
 int
 hk_set_bound(const struct hk_bound *b, int n)
 {
 	struct bound *fresh, *old;
-	int i;
+	struct proc *p;
+	int i, nold;
 
 	fresh = calloc((size_t)n + 1, sizeof(*fresh));
 	if (fresh == NULL)
@@ -134,15 +146,20 @@ hk_set_bound(const struct hk_bound *b, int n)
 	for (i = 0; i < n; i++) {
 		fresh[i].port.jp_protocol = (uint16_t)b[i].protocol;
 		fresh[i].port.jp_first = fresh[i].port.jp_last = b[i].port;
-		fresh[i].jail = b[i].holder == NULL ? NULL :
-		    jail_of_proc(b[i].holder);
+		p = b[i].holder;
+		if (p == NULL)
+			continue;
+		mutex_enter(p->p_lock);
+		fresh[i].cred = kauth_cred_hold(p->p_cred);
+		mutex_exit(p->p_lock);
 	}
 	mutex_enter(&bound_lock);
 	old = bound;
+	nold = nbound;
 	bound = fresh;
 	nbound = n;
 	mutex_exit(&bound_lock);
-	free(old);
+	bound_free(old, nold);
 	return 0;
 }
 
@@ -155,12 +172,14 @@ jail_pcb_bound(struct jail *j, const struct jail_port *want,
     struct jail_port *portp, struct jail **holderp)
 {
 	const struct bound *b;
+	struct jail *holder;
 	int i;
 
 	mutex_enter(&bound_lock);
 	for (i = 0; i < nbound; i++) {
 		b = &bound[i];
-		if (b->jail == j && j != NULL)
+		holder = b->cred != NULL ? jail_of(b->cred) : NULL;
+		if (holder == j && j != NULL)
 			continue;
 		if (want->jp_protocol != JAIL_PROTOCOL_ANY &&
 		    want->jp_protocol != b->port.jp_protocol)
@@ -169,7 +188,7 @@ jail_pcb_bound(struct jail *j, const struct jail_port *want,
 		    b->port.jp_first > want->jp_last)
 			continue;
 		*portp = b->port;
-		*holderp = b->jail;
+		*holderp = holder;
 		mutex_exit(&bound_lock);
 		return true;
 	}

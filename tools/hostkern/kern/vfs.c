@@ -27,6 +27,8 @@
 #include <sys/vfs_syscalls.h>
 #include <sys/vnode.h>
 
+#include <secmodel/jail/jail_impl.h>
+
 struct pathbuf {
 	char	path[MAXPATHLEN];
 };
@@ -44,6 +46,20 @@ const struct fileops vnops = { "vnode" }, socketops = { "socket" };
 
 static kmutex_t vnode_lock;
 static LIST_HEAD(, vnode) vnodes = LIST_HEAD_INITIALIZER(vnodes);
+
+void
+hk_vnode_stat(long *n, long *references)
+{
+	struct vnode *v;
+
+	*n = *references = 0;
+	mutex_enter(&vnode_lock);
+	LIST_FOREACH(v, &vnodes, v_hash) {
+		++*n;
+		*references += v->v_usecount;
+	}
+	mutex_exit(&vnode_lock);
+}
 
 static enum vtype
 vtype_of(unsigned int mode)
@@ -317,6 +333,8 @@ chdir_lookup(const char *path, int where __unused, struct vnode **vpp,
 {
 	int error;
 
+	if (hk_fault())
+		return EIO;
 	error = lookup(path, true, vpp);
 	if (error == 0 && (*vpp)->v_type != VDIR) {
 		vrele(*vpp);
@@ -548,9 +566,14 @@ fd_putfile(unsigned int n)
 
 kmutex_t *softnet_lock;
 
+/*
+ * NetBSD asks about a socket when it is made.  Here that was asked earlier, by
+ * who knows what of the same process since; the thread does make one now.
+ */
 struct socket *
 hk_socket_new(struct proc *p, int family, int type, int protocol)
 {
+	struct lwp *saved = hk_self.lwp;
 	struct hk_socket *h;
 
 	h = calloc(1, sizeof(*h));
@@ -565,6 +588,9 @@ hk_socket_new(struct proc *p, int family, int type, int protocol)
 	h->so.so_lock = softnet_lock;
 	h->so.so_cred = kauth_cred_hold(p->p_cred);
 	h->so.so_cpid = p->p_pid;
+	hk_self.lwp = LIST_FIRST(&p->p_lwps);
+	jail_port_socket_opened();
+	hk_self.lwp = saved;
 	return &h->so;
 }
 

@@ -138,7 +138,9 @@ static inline struct proc *
 hk_skip_marker(struct proc *p)
 {
 
-	while (p != NULL && ((u_int)p->p_flag & PK_MARKER) != 0)
+	/* As in NetBSD, whose p_flag is another lock's. */
+	while (p != NULL && ((u_int)__atomic_load_n(&p->p_flag,
+	    __ATOMIC_RELAXED) & PK_MARKER) != 0)
 		p = LIST_NEXT(p, p_list);
 	return p;
 }
