@@ -29,6 +29,10 @@ var shares = map[string]struct {
 // vforked is the child that shares memory with us.
 var vforked atomic.Int32
 
+// enterShared is what the child does on our memory first, by plain system
+// calls.
+var enterShared func()
+
 // share makes a child that shares something with this process and sleeps. A
 // thread that lends its memory does not go on before the child is gone, and
 // maybe not then.
@@ -67,6 +71,9 @@ func clone(flags uintptr) (int, error) {
 	}
 	if pid == 0 {
 		self, _, _ := unix.RawSyscall(unix.SYS_GETPID, 0, 0, 0)
+		if enterShared != nil {
+			enterShared()
+		}
 		vforked.Store(int32(self))
 		for {
 			unix.RawSyscall(sysNap, nap, 0, 0)
