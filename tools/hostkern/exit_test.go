@@ -153,6 +153,32 @@ func TestFilterOfTheContainer(t *testing.T) {
 	}
 }
 
+// A call that is looked at after its process's end, because another thread has
+// ended that, makes no new process of it.
+func TestTooLate(t *testing.T) {
+	d, h := here(t)
+	id := d.jail("j", secmodel.Config{})
+	defer d.end(id)
+	l := h.lookup(d.act(id, 0).pid()).l.Load()
+	cmd := exec.Command("/proc/self/exe", "host", "0")
+	cmd.Env = append(os.Environ(), roleVariable+"=client")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Wait() }()
+	eventually(t, "it is a zombie", func() bool {
+		st, err := readStat(cmd.Process.Pid)
+		return err == nil && st.State == 'Z'
+	})
+	p, _, err := h.identify(l, &notification{TID: uint32(cmd.Process.Pid)})
+	if err != unix.ESRCH {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if j := d.record(id); j.Forks != 0 || j.Exits != 0 {
+		t.Errorf("%d forks, %d exits, want none", j.Forks, j.Exits)
+	}
+}
+
 // What hostkern can't see at the moment is no process's end.
 func TestAlive(t *testing.T) {
 	_, h := here(t)

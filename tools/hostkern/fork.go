@@ -266,9 +266,10 @@ func (h *host) findAllChildren() {
 	}
 }
 
-// identify finds the process that a thread belongs to, which has just made
-// a call on a listener.
-func (h *host) identify(l *listener, tid int) (*process, status, error) {
+// identify finds the process of the thread that has just made a call on a
+// listener.
+func (h *host) identify(l *listener, n *notification) (*process, status, error) {
+	tid := int(n.TID)
 	st, err := readStatus(tid)
 	if err != nil {
 		if isGone(err) {
@@ -281,7 +282,7 @@ func (h *host) identify(l *listener, tid int) (*process, status, error) {
 	if p == nil || p.l.Load() != l {
 		h.settle()
 		if p = h.lookup(st.TGID); p == nil || p.l.Load() != l {
-			p, err = h.adopt(l, p, &st)
+			p, err = h.adopt(l, n, p, &st)
 			if err != nil {
 				return nil, st, err
 			}
@@ -293,7 +294,7 @@ func (h *host) identify(l *listener, tid int) (*process, status, error) {
 
 // adopt finds a place in the hosted kernel for a process that asks on a
 // listener and is not known: a fork that nobody has told of.
-func (h *host) adopt(l *listener, known *process, st *status) (*process, error) {
+func (h *host) adopt(l *listener, n *notification, known *process, st *status) (*process, error) {
 	if h.conn == nil {
 		h.findChildren(st.PPID)
 		h.noticeEnds(l)
@@ -310,6 +311,11 @@ func (h *host) adopt(l *listener, known *process, st *status) (*process, error) 
 	if p != nil && p.l.Load() == l { // seen meanwhile
 		h.mu.Unlock()
 		return p, nil
+	}
+	if !valid(l.fd, n.ID) {
+		// Another of its threads has ended it: it was known, and counted.
+		h.mu.Unlock()
+		return nil, unix.ESRCH
 	}
 	var e *embryo
 	for _, x := range h.embryos {

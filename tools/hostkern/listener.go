@@ -160,7 +160,7 @@ func (h *host) handle(l *listener, n *notification) {
 
 func (c *call) answer() answer {
 	var err error
-	c.p, c.st, err = c.h.identify(c.l, int(c.n.TID))
+	c.p, c.st, err = c.h.identify(c.l, c.n)
 	q, ok := questions[uintptr(c.n.Nr)]
 	switch {
 	case err != nil && c.n.Nr == unix.SYS_EXIT_GROUP:
