@@ -151,7 +151,7 @@ func daemon(o *options) error {
 		}
 		h.say("killed %d processes that an earlier hostkern had left", n)
 	} else if h.left = old.still(); len(h.left.Procs) > 0 {
-		h.say("an earlier hostkern left processes in jails; what they ask for fails (ENOSYS) now:%s\n  remedy: start hostkern with --kill-leftovers", old.describe(h.left.Procs))
+		h.say("an earlier hostkern left processes in jails; what they ask for fails (ENOSYS) now, exit_group(2) too, at which Go programs spin:%s\n  remedy: start hostkern with --kill-leftovers", old.describe(h.left.Procs))
 	}
 	h.sayLimits(o.noConnector)
 	if _, err := h.ensure(1); err != nil {
@@ -185,7 +185,7 @@ func daemon(o *options) error {
 	h.saveState()
 	s, err := readState(statePath)
 	if err == nil && len(s.Procs) > 0 {
-		h.say("stops while processes are in jails; what they ask for fails (ENOSYS) from now on:%s\n  remedy: start hostkern with --kill-leftovers", s.describe(s.Procs))
+		h.say("stops while processes are in jails; what they ask for fails (ENOSYS) from now on, exit_group(2) too, at which Go programs spin:%s\n  remedy: start hostkern with --kill-leftovers", s.describe(s.Procs))
 	}
 	return nil
 }
@@ -251,9 +251,6 @@ func (h *host) sayLimits(noConnector bool) {
 	}
 	if _, ok := seccompFlags(); !ok {
 		h.say("this kernel can't wait killably for notifications (before Linux 5.19): a signal may repeat a call that hostkern does for its caller")
-	}
-	if err := unix.Unshare(0); err != nil {
-		h.say("unshare(2): %v: unix sockets can't be bound", err)
 	}
 	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var caps [2]unix.CapUserData

@@ -5,8 +5,90 @@
 
 package main
 
+/*
+#define _GNU_SOURCE
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/fsuid.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct place {
+	int root, cwd, sock;	// descriptors
+	mode_t mask;
+	uid_t uid;
+	gid_t gid;
+	size_t ngroups;
+	const gid_t *groups;
+	const struct sockaddr *addr;
+	socklen_t len;
+	int error;
+};
+
+static int
+there(void *arg)
+{
+	struct place *p = arg;
+
+	if (fchdir(p->root) == -1 || chroot(".") == -1 || fchdir(p->cwd) == -1)
+		goto failed;
+	// Whoever has these ids already needs no right to set them.
+	if (syscall(SYS_setgroups, p->ngroups, p->groups) == -1 &&
+	    (geteuid() != p->uid || getegid() != p->gid))
+		goto failed;
+	setfsgid(p->gid);
+	setfsuid(p->uid);
+	// They answer the ids as they were; a second time tells.
+	if ((gid_t)setfsgid(-1) != p->gid || (uid_t)setfsuid(-1) != p->uid) {
+		errno = EPERM;
+		goto failed;
+	}
+	umask(p->mask);
+	if (bind(p->sock, p->addr, p->len) == -1)
+		goto failed;
+	p->error = 0;
+	return 0;
+failed:
+	p->error = errno;
+	return 0;
+}
+
+// The child has this process's memory and descriptors, but root, directory,
+// mask and ids of its own, as a thread could have by unshare(2) only, which
+// containers refuse.
+static int
+bind_there(int root, int cwd, int sock, mode_t mask, uid_t uid, gid_t gid,
+    size_t ngroups, const gid_t *groups, const void *addr, socklen_t len)
+{
+	struct place p = { root, cwd, sock, mask, uid, gid, ngroups, groups,
+	    addr, len, EIO };
+	const size_t size = 64 << 10;
+	sigset_t all, old;
+	char *stack = malloc(size);
+	pid_t pid;
+
+	if (stack == NULL)
+		return ENOMEM;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	pid = clone(there, stack + size, CLONE_VM | CLONE_FILES | CLONE_VFORK, &p);
+	if (pid == -1)
+		p.error = errno;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	while (pid != -1 && waitpid(pid, NULL, __WALL) == -1 && errno == EINTR)
+		continue;
+	free(stack);
+	return p.error;
+}
+*/
+import "C"
+
 import (
-	"runtime"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -40,50 +122,13 @@ func (c *call) bindUnix(s *sock, addr []byte) error {
 	if !valid(c.l.fd, c.n.ID) {
 		return unix.ESRCH
 	}
-	done := make(chan error)
-	go func() {
-		// For good: a thread that has changed so is not given back.
-		runtime.LockOSThread()
-		done <- func() error {
-			if err := unix.Unshare(unix.CLONE_FS); err != nil {
-				return err
-			}
-			if err := unix.Fchdir(root); err != nil {
-				return err
-			}
-			if err := unix.Chroot("."); err != nil {
-				return err
-			}
-			if err := unix.Fchdir(cwd); err != nil {
-				return err
-			}
-			if err := asFileUser(&c.st); err != nil {
-				return err
-			}
-			unix.Umask(c.st.Umask)
-			return s.bind(addr)
-		}()
-	}()
-	return <-done
-}
-
-// asFileUser gives this thread alone the ids that files are judged by.
-func asFileUser(st *status) error {
-	groups := make([]uint32, len(st.Groups)+1)
-	for i, g := range st.Groups {
-		groups[i] = uint32(g)
+	groups := make([]C.gid_t, len(c.st.Groups)+1)
+	for i, g := range c.st.Groups {
+		groups[i] = C.gid_t(g)
 	}
-	own := unix.Geteuid() == int(st.IDs.UID[1]) && unix.Getegid() == int(st.IDs.GID[1])
-	if _, _, e := unix.RawSyscall(unix.SYS_SETGROUPS, uintptr(len(st.Groups)), uintptr(unsafe.Pointer(&groups[0])), 0); e != 0 && !own {
-		return e
-	}
-	_, _, _ = unix.RawSyscall(unix.SYS_SETFSGID, uintptr(st.IDs.GID[1]), 0, 0)
-	_, _, _ = unix.RawSyscall(unix.SYS_SETFSUID, uintptr(st.IDs.UID[1]), 0, 0)
-	// They answer the ids as they were; a second time tells.
-	gid, _, _ := unix.RawSyscall(unix.SYS_SETFSGID, ^uintptr(0), 0, 0)
-	uid, _, _ := unix.RawSyscall(unix.SYS_SETFSUID, ^uintptr(0), 0, 0)
-	if uint32(gid) != st.IDs.GID[1] || uint32(uid) != st.IDs.UID[1] {
-		return unix.EPERM
+	if e := C.bind_there(C.int(root), C.int(cwd), C.int(s.fd), C.mode_t(c.st.Umask), C.uid_t(c.st.IDs.UID[1]), C.gid_t(c.st.IDs.GID[1]),
+		C.size_t(len(c.st.Groups)), &groups[0], unsafe.Pointer(&addr[0]), C.socklen_t(len(addr))); e != 0 {
+		return unix.Errno(e)
 	}
 	return nil
 }
