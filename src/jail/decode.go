@@ -268,6 +268,13 @@ func (d *document) serviceDefaults(at string, s *Service) {
 	if !d.has(at + "limit") {
 		s.Limit = 5
 	}
+	if h := s.Health; h != nil {
+		wait("health.interval", &h.Interval, 10*time.Second)
+		wait("health.timeout", &h.Timeout, 5*time.Second)
+		if !d.has(at + "health.failures") {
+			h.Failures = 3
+		}
+	}
 	text("stop.signal", &s.Stop.Signal, "TERM")
 	wait("stop.timeout", &s.Stop.Timeout, 5*time.Second)
 }

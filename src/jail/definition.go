@@ -62,8 +62,19 @@ type Service struct {
 	Limit    int      `toml:"limit"`     // starts within Interval before it has failed, at least 1, default 5
 	Interval Duration `toml:"interval"`  // default 10s
 
+	Health   *Health  `toml:"health"`
+	Watchdog Duration `toml:"watchdog"` // how long it may give no sign of life on ready's fd; 0 for ever
+
 	Stop   Stop     `toml:"stop"`
 	Finish []string `toml:"finish"` // a command to run each time that its process has ended
+}
+
+// Health is how a service is checked while it is ready.
+type Health struct {
+	Check    string   `toml:"check"`    // "tcp:8080", "exec:/path"
+	Interval Duration `toml:"interval"` // default 10s
+	Timeout  Duration `toml:"timeout"`  // of one check, default 5s
+	Failures int      `toml:"failures"` // in a row, 1 to 1000, then it is restarted; default 3
 }
 
 // Stop is how a service is stopped.

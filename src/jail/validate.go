@@ -232,8 +232,19 @@ func (d *document) service(at string, s *Service) {
 	if s.Type == "oneshot" && s.Restart == "always" {
 		d.add(at+".restart", "a oneshot can not be restarted always; write \"on-failure\" or \"never\"")
 	}
-	_, err = ParseReady(s.Ready)
+	ready, err := ParseReady(s.Ready)
 	d.check(at+".ready", err)
+	if d.has(at + ".watchdog") {
+		switch {
+		case s.Watchdog.Duration == 0:
+			d.add(at+".watchdog", "a watchdog's time must be longer than nothing")
+		case err == nil && ready.Kind != "fd":
+			d.add(at+".watchdog", "a watchdog needs ready = \"fd:3\": that is where the service gives signs of life")
+		}
+	}
+	if s.Health != nil {
+		d.health(at+".health", s)
+	}
 	if s.Type == "oneshot" && s.Ready != "" {
 		d.add(at+".ready", "a oneshot is ready when it has completed; leave ready out")
 	}
@@ -250,6 +261,27 @@ func (d *document) service(at string, s *Service) {
 		d.add(at+".stop.signal", "%v", err)
 	}
 	s.Stop.Signal = strings.TrimPrefix(s.Stop.Signal, "SIG")
+}
+
+func (d *document) health(at string, s *Service) {
+	h := s.Health
+	switch check, err := ParseReady(h.Check); {
+	case s.Type == "oneshot":
+		d.add(at, "a oneshot is never ready, and so not checked; leave health out")
+	case h.Check == "" || err == nil && check.Kind == "fd":
+		d.add(at+".check", "health needs check = \"tcp:8080\" or \"exec:/path\"")
+	case err != nil:
+		d.add(at+".check", "%s", strings.Replace(err.Error(), "bad ready", "bad check", 1))
+	}
+	if h.Interval.Duration == 0 {
+		d.add(at+".interval", "interval must be longer than nothing")
+	}
+	if h.Timeout.Duration == 0 {
+		d.add(at+".timeout", "timeout must be longer than nothing")
+	}
+	if h.Failures < 1 || h.Failures > 1000 {
+		d.add(at+".failures", "failures is 1 to 1000")
+	}
 }
 
 func (d *document) command(at string, words []string, empty string) {

@@ -133,8 +133,7 @@ func prepare(enter Enter) (*process, int, error) {
 }
 
 // Of the jail's limit of open files, jail-init needs ownFiles, at the most of
-// any moment, one for each service that it asks whether it is ready, and the
-// rest for those who ask it, fewAskers at least.
+// any moment, one for each service that it asks how it is, and the rest for those who ask it, fewAskers at least.
 const (
 	ownFiles  = 16
 	fewAskers = 4
@@ -144,7 +143,7 @@ const (
 func (p *process) limited(l *unix.Rlimit) error {
 	least := uint64(ownFiles + fewAskers)
 	for i := range p.setup.Services {
-		if p.setup.Services[i].Probed {
+		if s := &p.setup.Services[i]; s.Probed || s.Health.Failures > 0 {
 			least++
 		}
 	}

@@ -1,8 +1,8 @@
 package jailinit
 
 import (
-	"errors"
-	"net/netip"
+	"bytes"
+	"fmt"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,15 +17,16 @@ const (
 	probeTimeout = 5 * time.Second // for one try
 )
 
-// probe asks whether a service is ready for as long as it is starting.
+// probe finds out whether a service is ready, for as long as it is starting.
+// The pipe on which the service says so itself is then its watchdog's.
 type probe struct {
-	p       *process
-	service int
-	over    bool
-	fd      int // the notification pipe or the socket, or -1
-	pid     int // of the program that asks, or 0
-	timer   *event.Timer
-	delay   time.Duration
+	p        *process
+	service  int
+	fd       int // the notification pipe, or -1
+	question *question
+	timer    *event.Timer
+	delay    time.Duration
+	wrong    string // what was, at the last try
 }
 
 // openNotify makes the pipe that a service writes a newline to.
@@ -34,14 +35,13 @@ func (p *process) openNotify(i int) (write int, err error) {
 	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
 		return -1, err
 	}
-	if err := unix.SetNonblock(fds[0], true); err != nil {
-		unix.Close(fds[0])
-		unix.Close(fds[1])
-		return -1, err
-	}
 	p.endProbe(i)
 	b := &probe{p: p, service: i, fd: fds[0]}
-	if err := p.loop.Watch(b.fd, event.Readable, func(event.Mode) { b.notified() }); err != nil {
+	err = unix.SetNonblock(b.fd, true)
+	if err == nil {
+		err = p.loop.Watch(b.fd, event.Readable, func(event.Mode) { b.notified() })
+	}
+	if err != nil {
 		unix.Close(fds[0])
 		unix.Close(fds[1])
 		return -1, err
@@ -53,25 +53,22 @@ func (p *process) openNotify(i int) (write int, err error) {
 func (b *probe) notified() {
 	var buf [256]byte
 	n, err := unix.Read(b.fd, buf[:])
-	if err == unix.EAGAIN || err == unix.EINTR {
-		return
-	}
-	for _, c := range buf[:max(n, 0)] {
-		if c == '\n' {
-			b.succeed()
-			return
-		}
-	}
-	if n <= 0 {
-		b.p.say(b.p.setup.Services[b.service].Name, "closed its readiness descriptor without a newline")
+	switch {
+	case err == unix.EAGAIN || err == unix.EINTR:
+	case n > 0 && bytes.IndexByte(buf[:n], '\n') >= 0:
+		b.succeed()
+	case n <= 0:
 		b.closeFD()
+		s := &b.p.setup.Services[b.service]
+		text := fmt.Sprintf("closed descriptor %d without a newline", s.Ready.FD)
+		b.p.say(s.Name, text)
+		b.failed("it " + text)
 	}
 }
 
 // startProbe begins to ask, once the process runs.
 func (p *process) startProbe(i int) {
-	r := &p.setup.Services[i].Ready
-	if r.FD > 0 {
+	if p.setup.Services[i].Ready.FD > 0 {
 		return // the pipe was made before the process
 	}
 	p.endProbe(i)
@@ -86,10 +83,9 @@ func (p *process) endProbe(i int) {
 		return
 	}
 	p.jobs[i].probe = nil
-	b.over = true
 	b.timer.Stop()
 	b.closeFD()
-	b.killProgram()
+	b.question.drop()
 }
 
 func (b *probe) closeFD() {
@@ -100,100 +96,33 @@ func (b *probe) closeFD() {
 	}
 }
 
-func (b *probe) killProgram() {
-	if b.pid != 0 {
-		b.p.killGroup(b.pid)
-	}
-}
-
 func (b *probe) succeed() {
 	i := b.service
+	if s := &b.p.setup.Services[i]; s.Watchdog > 0 {
+		b.p.watch(i, b.fd)
+		b.fd = -1
+	}
 	b.p.endProbe(i)
 	b.p.happen(service.Event{Kind: service.BecameReady, Service: i})
 }
 
-func (b *probe) again() {
-	b.timer.Stop()
-	b.closeFD()
-	b.timer = b.p.loop.After(b.delay, b.try)
-	b.delay = min(2*b.delay, lastProbe)
+// failed notes what is wrong, for those who ask why.
+func (b *probe) failed(wrong string) {
+	b.wrong = wrong
+	if !b.p.busy {
+		b.p.answer()
+	}
 }
 
 func (b *probe) try() {
-	r := &b.p.setup.Services[b.service].Ready
-	if r.Addr != "" {
-		b.tryConnect(r.Addr)
-	} else {
-		b.tryProgram(r.Path)
-	}
-}
-
-func (b *probe) tryConnect(addr string) {
-	ap, err := netip.ParseAddrPort(addr)
-	if err != nil {
-		b.p.say(b.p.setup.Services[b.service].Name, "readiness: "+err.Error())
-		return
-	}
-	var sa unix.Sockaddr
-	domain := unix.AF_INET
-	if a := ap.Addr().Unmap(); a.Is4() {
-		sa = &unix.SockaddrInet4{Port: int(ap.Port()), Addr: a.As4()}
-	} else {
-		domain, sa = unix.AF_INET6, &unix.SockaddrInet6{Port: int(ap.Port()), Addr: a.As16()}
-	}
-	fd, err := unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-	if err != nil {
-		b.again()
-		return
-	}
-	b.fd = fd
-	switch err := unix.Connect(fd, sa); {
-	case err == nil:
-		b.succeed()
-	case errors.Is(err, unix.EINPROGRESS) || err == unix.EINTR:
-		b.timer = b.p.loop.After(probeTimeout, b.again)
-		if b.p.loop.Watch(fd, event.Writable, func(event.Mode) { b.connected() }) != nil {
-			b.again()
+	b.question = &question{p: b.p, service: b.service, limit: probeTimeout, answer: func(wrong string) {
+		if wrong == "" {
+			b.succeed()
+			return
 		}
-	default:
-		b.again()
-	}
-}
-
-func (b *probe) connected() {
-	n, err := unix.GetsockoptInt(b.fd, unix.SOL_SOCKET, unix.SO_ERROR)
-	if err == nil && n == 0 {
-		b.succeed()
-		return
-	}
-	b.again()
-}
-
-func (b *probe) tryProgram(path string) {
-	s := &b.p.setup.Services[b.service]
-	_, errfd := b.p.outputs(b.service)
-	pid, err := b.p.execute(s, []string{path}, nil, []uintptr{0, uintptr(errfd), uintptr(errfd)})
-	if err != nil {
-		if b.delay == firstProbe {
-			b.p.say(s.Name, "readiness: "+err.Error())
-		}
-		b.again()
-		return
-	}
-	b.pid = pid
-	b.p.children[pid] = func(exit service.Exit) { b.exited(pid, exit) }
-	b.timer = b.p.loop.After(probeTimeout, b.killProgram)
-}
-
-// exited is told of the program's end.
-func (b *probe) exited(pid int, exit service.Exit) {
-	b.p.kill(-pid, unix.SIGKILL) // what it left behind
-	b.pid = 0
-	switch {
-	case b.over:
-	case exit.OK():
-		b.succeed()
-	default:
-		b.again()
-	}
+		b.timer = b.p.loop.After(b.delay, b.try)
+		b.delay = min(2*b.delay, lastProbe)
+		b.failed(wrong)
+	}}
+	b.question.ask(b.p.setup.Services[b.service].Ready.Check)
 }

@@ -41,6 +41,7 @@ type process struct {
 type job struct {
 	timer  *event.Timer // of Backoff, Stopping or Finishing
 	probe  *probe
+	care   *care
 	finish int // the finish command's process, or 0
 }
 
@@ -150,6 +151,11 @@ func (p *process) act(actions []service.Action) {
 			if a.To != service.Starting {
 				p.endProbe(i)
 			}
+			if a.To == service.Ready {
+				p.startHealth(i)
+			} else if a.From == service.Ready {
+				p.endCare(i)
+			}
 			p.changed(i, a)
 		}
 	}
@@ -193,7 +199,7 @@ func (p *process) reaped(pid int, status unix.WaitStatus) {
 
 // changed tells of a new state.
 func (p *process) changed(i int, a service.Action) {
-	st := p.graph.Status(p.loop.Now(), i)
+	st := p.statusOf(i)
 	switch {
 	case a.To == service.Backoff, a.To == service.Failed, a.To == service.Finishing:
 		p.say(st.Name, a.To.String()+": "+st.Reason)
@@ -247,7 +253,7 @@ func (p *process) failures() string {
 	if len(failed) == 0 {
 		return ""
 	}
-	st := p.graph.Status(p.loop.Now(), failed[0])
+	st := p.statusOf(failed[0])
 	text := st.Name + " " + st.State.String()
 	if st.Reason != "" {
 		text += ": " + st.Reason

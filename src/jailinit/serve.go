@@ -60,7 +60,7 @@ func (p *process) request(peer *control.Peer, m *control.Message) {
 		if i < 0 {
 			answer.Status = p.status()
 		} else {
-			answer.Service = p.serviceStatus(p.graph.Status(p.loop.Now(), i))
+			answer.Service = p.serviceStatus(p.statusOf(i))
 			answer.Service.Deaths = p.deaths(i)
 		}
 		peer.Send(answer)
@@ -110,7 +110,7 @@ func (p *process) requestService(peer *control.Peer, m *control.Message, i int) 
 			refuse(peer, m.ID, "signal %d to service %s: %v", m.Signal, m.Name, err)
 			return
 		}
-		peer.Send(&control.Message{ID: m.ID, Op: control.OpDone, Service: p.serviceStatus(p.graph.Status(p.loop.Now(), i))})
+		peer.Send(&control.Message{ID: m.ID, Op: control.OpDone, Service: p.serviceStatus(p.statusOf(i))})
 		return
 	}
 	if p.graph.Stopping() && kind != service.Stop {
@@ -142,7 +142,7 @@ func (p *process) answer() {
 		case a.service >= 0 && p.graph.Settled(p.loop.Now(), a.service):
 			p.answerService(a)
 		case a.service >= 0:
-			if text := describe(p.graph.Status(p.loop.Now(), a.service)); text != a.told {
+			if text := describe(p.statusOf(a.service)); text != a.told {
 				a.told = text
 				a.peer.Send(&control.Message{ID: a.id, Op: control.OpProgress, Error: text})
 			}
@@ -155,7 +155,7 @@ func (p *process) answer() {
 }
 
 func (p *process) answerService(a asker) {
-	st := p.graph.Status(p.loop.Now(), a.service)
+	st := p.statusOf(a.service)
 	good := st.State == service.Ready || st.State == service.Completed
 	if a.op == control.OpStop || a.op == control.OpClear {
 		good = st.State == service.Down || a.op == control.OpClear && st.State != service.Failed
@@ -165,6 +165,19 @@ func (p *process) answerService(a asker) {
 		return
 	}
 	a.peer.Send(&control.Message{ID: a.id, Op: control.OpDone, Service: p.serviceStatus(st)})
+}
+
+// statusOf is what the machine knows of service i, and what the last try to
+// find out about it said.
+func (p *process) statusOf(i int) service.Status {
+	st := p.graph.Status(p.loop.Now(), i)
+	switch j := &p.jobs[i]; {
+	case st.State == service.Starting && j.probe != nil && j.probe.wrong != "":
+		st.Reason += ": " + j.probe.wrong
+	case st.State == service.Ready && j.care != nil && j.care.failures > 0:
+		st.Reason = fmt.Sprintf("%d of %d health checks failed: %s", j.care.failures, p.setup.Services[i].Health.Failures, j.care.wrong)
+	}
+	return st
 }
 
 // describe is a service's state in one clause.
@@ -237,10 +250,10 @@ func (p *process) status() *control.Status {
 			st.State = "failed"
 		}
 	default:
-		st.Reason = describe(p.graph.Status(p.loop.Now(), p.graph.Pending(p.loop.Now())))
+		st.Reason = describe(p.statusOf(p.graph.Pending(p.loop.Now())))
 	}
 	for i := range p.graph.Len() {
-		st.Services = append(st.Services, *p.serviceStatus(p.graph.Status(p.loop.Now(), i)))
+		st.Services = append(st.Services, *p.serviceStatus(p.statusOf(i)))
 	}
 	return st
 }

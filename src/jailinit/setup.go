@@ -12,6 +12,7 @@ package jailinit
 import (
 	"errors"
 	"strconv"
+	"time"
 
 	"jails/src/service"
 )
@@ -46,13 +47,14 @@ type Service struct {
 	Umask         int
 	StopSignal    int
 	Ready         Readiness
+	Health        Health
+	Watchdog      time.Duration // how long it may give no sign of life; 0: for ever
 }
 
-// Readiness is how a service is found to be ready; at most one is set.
+// Readiness is how a service is found to be ready, if not at once.
 type Readiness struct {
-	FD   int    // the service writes a newline there; 0 for none
-	Addr string // "127.0.0.1:8080": it accepts connections there
-	Path string // a program that exits 0
+	FD int // the service writes a newline there; 0 for none
+	Check
 }
 
 // check guards against a supervisor of another version.
@@ -69,6 +71,8 @@ func (s *Setup) check() error {
 			return errors.New("a service can not be called " + OwnName)
 		case v.Ready.FD != 0 && (v.Ready.FD < 3 || v.Ready.FD > 63):
 			return errors.New("service " + v.Name + " can not be ready on descriptor " + strconv.Itoa(v.Ready.FD))
+		case v.Watchdog > 0 && v.Ready.FD == 0:
+			return errors.New("service " + v.Name + " has a watchdog and no descriptor to give it signs on")
 		}
 		v.Probed = v.Ready != Readiness{}
 		v.Finish = len(v.FinishCommand) > 0

@@ -1,7 +1,6 @@
 package supervise
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -80,10 +79,8 @@ func TestAdoption(t *testing.T) {
 // A stop needs a supervisor, but not one whose services are all ready.
 func TestStopBringsASupervisorBack(t *testing.T) {
 	w := newWorld(t, sh("slow", "exec sleep 1000", `ready = "fd:3"`))
-	short, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
 	var step *StepError
-	if err := Start(short, w.name, nil); !errors.As(err, &step) {
+	if err := w.startUntil("slow is starting"); !errors.As(err, &step) {
 		t.Fatal(err)
 	}
 	unix.Kill(w.supervisor().PID, unix.SIGKILL)

@@ -2,6 +2,9 @@ package supervise
 
 import (
 	"fmt"
+	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -46,6 +49,143 @@ func TestFinish(t *testing.T) {
 			t.Errorf("jail-init did not say %q:\n%s", want, own)
 		}
 	}
+}
+
+// died is the newest death that a service remembers.
+func (w *world) died(name string) control.Death {
+	w.Helper()
+	c, err := control.Dial(w.ctx(patience), w.layout.ControlSocket(w.name))
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer c.Close()
+	s, err := one(c.Services(w.ctx(patience), control.OpStatus, []string{name}, 0))
+	if err != nil {
+		w.Fatal(err)
+	}
+	if len(s.Deaths) == 0 {
+		return control.Death{}
+	}
+	return s.Deaths[len(s.Deaths)-1]
+}
+
+func TestHealth(t *testing.T) {
+	dir := t.TempDir()
+	ill, slow, script := filepath.Join(dir, "ill"), filepath.Join(dir, "slow"), filepath.Join(dir, "check")
+	write := func(path, text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(script, "#!/bin/sh\n[ ! -e "+slow+" ] || sleep 1000\n[ ! -e "+ill+" ] || exit 4\n")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	w := newWorld(t, sh("program", "exec sleep 1000", `health = { check = "exec:`+script+`", interval = "10ms", timeout = "2s", failures = 3 }`, `restart = "on-failure"`)+
+		sh("port", "exec sleep 1000", fmt.Sprintf(`health = { check = "tcp:%s", interval = "10ms", failures = 1 }`, l.Addr()), `restart = "never"`))
+	w.mustStart()
+	first := w.service("program").PID
+	write(ill, "")
+	w.eventually("a restart", func() bool { return w.service("program").Restarts > 0 })
+	os.Remove(ill)
+	if d := w.died("program"); d.PID != first || d.Why != "3 health checks failed: "+script+" exited 4" || d.Exit.Signal != 15 {
+		t.Errorf("%+v, the process was %d", d, first)
+	}
+	w.eventually("health", func() bool { s := w.service("program"); return s.State == "ready" && s.Reason == "" })
+	second := w.service("program")
+	write(slow, "")
+	w.eventually("a check that takes too long", func() bool {
+		s := w.service("program")
+		return s.PID != second.PID || strings.HasSuffix(s.Reason, " of 3 health checks failed: "+script+" took longer than 2s")
+	})
+	os.Remove(slow)
+	if s := w.service("port"); s.State != "ready" || s.Reason != "" {
+		t.Errorf("%+v", s)
+	}
+	l.Close()
+	w.eventually("the end of what is never restarted", func() bool { return w.service("port").State == "failed" })
+	if s, want := w.service("port"), "1 health checks failed: "+l.Addr().String()+": connection refused; killed by signal 15"; s.Reason != want {
+		t.Errorf("%s, want %s", s.Reason, want)
+	}
+	w.mustStop()
+}
+
+// A service that is stopped is not checked any more, not even by the check
+// that ran.
+func TestHealthEnds(t *testing.T) {
+	ran := filepath.Join(t.TempDir(), "ran")
+	script := filepath.Join(filepath.Dir(ran), "check")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\necho >>"+ran+"\nexec sleep 1000\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, sh("a", "exec sleep 1000", `health = { check = "exec:`+script+`", interval = "1ms", timeout = "200ms", failures = 1000 }`))
+	w.mustStart()
+	count := func() int64 {
+		st, err := os.Stat(ran)
+		if err != nil {
+			return 0
+		}
+		return st.Size()
+	}
+	w.eventually("three checks", func() bool { return count() >= 3 })
+	c, err := control.Dial(w.ctx(patience), w.layout.ControlSocket(w.name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := one(c.Services(w.ctx(patience), control.OpStop, []string{"a"}, 0)); err != nil {
+		t.Fatal(err)
+	}
+	n := count()
+	time.Sleep(time.Second)
+	if now := count(); now != n {
+		t.Errorf("%d checks of a service that is down", now-n)
+	}
+	w.mustStop()
+}
+
+func TestWatchdog(t *testing.T) {
+	silent := filepath.Join(t.TempDir(), "silent")
+	w := newWorld(t, sh("a", `echo >&3; while [ ! -e `+silent+` ]; do printf . >&3; sleep 0.1; done; exec sleep 1000`, `ready = "fd:3"`, `watchdog = "1s"`)+
+		sh("closes", `echo >&3; exec 3>&-; exec sleep 1000`, `ready = "fd:3"`, `watchdog = "1s"`, `restart = "never"`))
+	w.mustStart()
+	first := w.service("a").PID
+	w.eventually("the end of one that gives no sign", func() bool { return w.service("closes").State == "failed" })
+	if s := w.service("closes"); s.Reason != "no sign of life for 1s; killed by signal 15" {
+		t.Errorf("%+v", s)
+	}
+	if s := w.service("a"); s.PID != first || s.State != "ready" {
+		t.Errorf("it gives signs of life and was restarted: %+v", s)
+	}
+	if err := os.WriteFile(silent, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.eventually("the end of one that is silent", func() bool { return w.died("a").PID == first })
+	if d := w.died("a"); d.Why != "no sign of life for 1s" {
+		t.Errorf("%+v", d)
+	}
+	w.mustStop()
+}
+
+// Whoever asks why a service is not ready hears what the last try said.
+func TestWhyNotReady(t *testing.T) {
+	w := newWorld(t, sh("program", "exec sleep 1000", `ready = "exec:/bin/false"`)+
+		sh("port", "exec sleep 1000", `ready = "tcp:1"`)+
+		sh("closes", "exec 3>&-; exec sleep 1000", `ready = "fd:3"`))
+	step := w.startUntil("jail-init is in the jail")
+	if step == nil {
+		t.Fatal("it is ready")
+	}
+	for name, want := range map[string]string{
+		"program": "is not ready yet: /bin/false exited 1", "port": "is not ready yet: 127.0.0.1:1: connection refused",
+		"closes": "is not ready yet: it closed descriptor 3 without a newline",
+	} {
+		w.eventually(name+" "+want, func() bool { return w.service(name).Reason == want })
+	}
+	w.mustStop()
 }
 
 func TestDeathsAreRemembered(t *testing.T) {

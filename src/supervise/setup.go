@@ -31,6 +31,7 @@ func setup(def *jail.Definition) (*jailinit.Setup, error) {
 func convert(d *jail.Service) (jailinit.Service, error) {
 	s := jailinit.Service{
 		Command: d.Command, FinishCommand: d.Finish, User: d.User, Group: d.Group,
+		Watchdog:  d.Watchdog.Duration,
 		Directory: d.Directory, Environment: d.Environment,
 		Spec: service.Spec{
 			Name: d.Name, Oneshot: d.Type == "oneshot",
@@ -67,8 +68,16 @@ func convert(d *jail.Service) (jailinit.Service, error) {
 	if err != nil {
 		return s, err
 	}
-	s.Ready = jailinit.Readiness{FD: probe.FD, Addr: probe.Addr, Path: probe.Path}
+	s.Ready = jailinit.Readiness{FD: probe.FD, Check: jailinit.Check{Addr: probe.Addr, Path: probe.Path}}
 	s.Probed = s.Ready != jailinit.Readiness{}
+	if h := d.Health; h != nil {
+		check, err := jail.ParseReady(h.Check)
+		if err != nil {
+			return s, err
+		}
+		s.Health = jailinit.Health{Check: jailinit.Check{Addr: check.Addr, Path: check.Path},
+			Interval: h.Interval.Duration, Timeout: h.Timeout.Duration, Failures: h.Failures}
+	}
 	signal, err := jail.ParseSignal(d.Stop.Signal)
 	if err != nil {
 		return s, err

@@ -123,6 +123,17 @@ func (w *world) start() error {
 	return Start(w.ctx(patience), w.name, nil)
 }
 
+// startUntil starts the jail, and waits for a step of that only.
+func (w *world) startUntil(step string) error {
+	ctx, cancel := context.WithCancel(w.ctx(patience))
+	defer cancel()
+	return Start(ctx, w.name, func(text string) {
+		if strings.HasPrefix(text, step) {
+			cancel()
+		}
+	})
+}
+
 func (w *world) mustStart() {
 	w.Helper()
 	if err := w.start(); err != nil {

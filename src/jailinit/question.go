@@ -1,0 +1,151 @@
+package jailinit
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"jails/src/event"
+	"jails/src/service"
+)
+
+// Check is how to find out how a service is; one of the two is set.
+type Check struct {
+	Addr string // "127.0.0.1:8080": it accepts connections there
+	Path string // a program that exits 0
+}
+
+// question is one such check. It is answered once, with what is wrong, or with
+// "" if nothing is; unless it is dropped.
+type question struct {
+	p       *process
+	service int
+	limit   time.Duration
+	answer  func(wrong string)
+	over    bool
+	late    bool
+	fd      int // the socket, or -1
+	pid     int // of the program, or 0
+	timer   *event.Timer
+}
+
+// ask begins a check. The answer may come before ask returns.
+func (q *question) ask(c Check) {
+	q.fd = -1
+	q.timer = q.p.loop.After(q.limit, q.timeOver)
+	if c.Addr != "" {
+		q.connect(c.Addr)
+	} else {
+		q.execute(c.Path)
+	}
+}
+
+func (q *question) done(wrong string) {
+	if !q.over {
+		q.end()
+		q.answer(wrong)
+	}
+}
+
+func (q *question) end() {
+	q.over = true
+	q.timer.Stop()
+	if q.fd >= 0 {
+		q.p.loop.Forget(q.fd)
+		unix.Close(q.fd)
+		q.fd = -1
+	}
+}
+
+// drop ends a question, if there is one, without an answer.
+func (q *question) drop() {
+	if q != nil && !q.over {
+		q.end()
+		q.killProgram()
+	}
+}
+
+func (q *question) killProgram() {
+	if q.pid != 0 {
+		q.p.killGroup(q.pid)
+	}
+}
+
+func (q *question) timeOver() {
+	if q.pid != 0 {
+		q.late = true
+		q.killProgram() // its end is the answer
+		return
+	}
+	q.done("no answer within " + q.limit.String())
+}
+
+func (q *question) connect(addr string) {
+	ap, err := netip.ParseAddrPort(addr)
+	if err != nil {
+		q.done(err.Error())
+		return
+	}
+	var sa unix.Sockaddr
+	domain := unix.AF_INET
+	if a := ap.Addr().Unmap(); a.Is4() {
+		sa = &unix.SockaddrInet4{Port: int(ap.Port()), Addr: a.As4()}
+	} else {
+		domain, sa = unix.AF_INET6, &unix.SockaddrInet6{Port: int(ap.Port()), Addr: a.As16()}
+	}
+	fd, err := unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		q.done(addr + ": " + err.Error())
+		return
+	}
+	q.fd = fd
+	err = unix.Connect(fd, sa)
+	if errors.Is(err, unix.EINPROGRESS) || err == unix.EINTR {
+		err = q.p.loop.Watch(fd, event.Writable, func(event.Mode) { q.connected(addr) })
+		if err == nil {
+			return
+		}
+	}
+	q.connection(addr, err)
+}
+
+func (q *question) connected(addr string) {
+	n, err := unix.GetsockoptInt(q.fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	if err == nil && n != 0 {
+		err = unix.Errno(n)
+	}
+	q.connection(addr, err)
+}
+
+func (q *question) connection(addr string, err error) {
+	if err != nil {
+		q.done(addr + ": " + err.Error())
+		return
+	}
+	q.done("")
+}
+
+func (q *question) execute(path string) {
+	_, errfd := q.p.outputs(q.service)
+	pid, err := q.p.execute(&q.p.setup.Services[q.service], []string{path}, nil, []uintptr{0, uintptr(errfd), uintptr(errfd)})
+	if err != nil {
+		q.done(err.Error())
+		return
+	}
+	q.pid = pid
+	q.p.children[pid] = func(exit service.Exit) {
+		q.p.kill(-pid, unix.SIGKILL) // what it left behind
+		q.pid = 0
+		switch {
+		case q.late:
+			q.done(fmt.Sprintf("%s took longer than %s", path, q.limit))
+		case exit.OK():
+			q.done("")
+		default:
+			q.done(path + " " + exit.String())
+		}
+	}
+}
