@@ -180,7 +180,6 @@ sysctl_command(SYSCTLFN_ARGS)
 		return sysctl_query(SYSCTLFN_CALL(rnode));
 	if (namelen != 0)
 		return EINVAL;
-	/* Nothing is done whose outcome could not be told. */
 	if (newp == NULL || oldp == NULL || *oldlenp < sizeof(reply))
 		return EINVAL;
 	if (newlen < sizeof(*jq) ||
@@ -192,9 +191,12 @@ sysctl_command(SYSCTLFN_ARGS)
 
 	jq = kmem_alloc(newlen, KM_SLEEP);
 	error = sysctl_copyin(l, newp, jq, newlen);
+	memset(&reply, 0, sizeof(reply));
+	reply.jy_abi = JAIL_ABI_VERSION;
+	/* Nothing is done whose outcome could not be told. */
+	if (error == 0)
+		error = sysctl_copyout(l, &reply, oldp, sizeof(reply));
 	if (error == 0) {
-		memset(&reply, 0, sizeof(reply));
-		reply.jy_abi = JAIL_ABI_VERSION;
 		reply.jy_id = jq->jq_id;
 		error = command(l, jq, (const struct jail_port *)(jq + 1),
 		    nports, &reply);
