@@ -83,7 +83,8 @@ test: setup
 
 test-long: setup
 	@JAILS_LONG=1 $(GO) run $(COMMON) ./tests/summary $(CHECKS) \
-		-fuzz $(FUZZTIME) -fuzz-packages ./src/... -fuzz-packages ./tools/... \
+		-fuzz $(FUZZTIME) -fuzz-packages ./src/... -fuzz-packages ./tools/hostkern \
+		-fuzz-c-packages ./tools/hostkern/kern \
 		-- $(COMMON) -count=1 -timeout 60m -race ./src/... \
 		-- $(COMMON) -count=1 -timeout 60m ./tests/... ./tools/...
 

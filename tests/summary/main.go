@@ -1,7 +1,10 @@
 // Summary runs all checks and tests and says at the end, by name and with the
 // reason, what was skipped; so that nothing passes silently.
 //
-//	go run ./tests/summary [-check NAME[,PROGRAM]=COMMAND]... [-fuzz TIME -fuzz-packages PATTERN...] [-- GO-TEST-ARGUMENT...]...
+//	go run ./tests/summary [-check NAME[,PROGRAM]=COMMAND]... [-fuzz TIME [-fuzz-packages PATTERN]... [-fuzz-c-packages PATTERN]...] [-- GO-TEST-ARGUMENT...]...
+//
+// Packages with C are fuzzed with its sanitizers of addresses and of undefined
+// behaviour.
 //
 // A check is skipped where the program that it needs is not installed. It exits
 // with 0 if nothing failed, else with 1.
@@ -47,7 +50,7 @@ type skip struct{ name, why string }
 // whatever fails.
 func (s *summary) run(args []string) error {
 	own, runs := split(args)
-	var checks, patterns []string
+	var checks, patterns, cPatterns []string
 	fuzz := ""
 	for i := 0; i < len(own); i += 2 {
 		if i+1 == len(own) {
@@ -60,6 +63,8 @@ func (s *summary) run(args []string) error {
 			fuzz = own[i+1]
 		case "-fuzz-packages":
 			patterns = append(patterns, own[i+1])
+		case "-fuzz-c-packages":
+			cPatterns = append(cPatterns, own[i+1])
 		default:
 			return fmt.Errorf("what is %q?", own[i])
 		}
@@ -80,7 +85,8 @@ func (s *summary) run(args []string) error {
 		s.check(name, exec.Command("sh", "-c", command))
 	}
 	if fuzz != "" {
-		s.fuzz(fuzz, patterns)
+		s.fuzz(fuzz, patterns, nil)
+		s.fuzz(fuzz, cPatterns, []string{"CGO_CFLAGS=-g -O1 -fsanitize=undefined -fno-sanitize-recover=undefined", "CGO_LDFLAGS=-fsanitize=undefined"}, "-asan")
 	}
 	return nil
 }
@@ -113,8 +119,12 @@ func (s *summary) check(name string, cmd *exec.Cmd) {
 	fmt.Fprintf(s.out, "ok  \t%s\t%.3fs\n", name, time.Since(start).Seconds())
 }
 
-// fuzz runs every fuzz target of the packages for that long.
-func (s *summary) fuzz(long string, patterns []string) {
+// fuzz runs every fuzz target of the packages for that long, with more in the
+// environment and flags of go test.
+func (s *summary) fuzz(long string, patterns, env []string, flags ...string) {
+	if len(patterns) == 0 {
+		return
+	}
 	list := exec.Command("go", append([]string{"test", "-list", "^Fuzz"}, patterns...)...)
 	list.Stderr = os.Stderr
 	out, err := list.Output()
@@ -131,7 +141,10 @@ func (s *summary) fuzz(long string, patterns []string) {
 			targets = append(targets, f[0])
 		case len(f) > 1 && f[0] == "ok":
 			for _, target := range targets {
-				s.check("fuzz "+f[1]+" "+target, exec.Command("go", "test", "-run", "^$", "-fuzz", "^"+target+"$", "-fuzztime", long, f[1]))
+				args := append([]string{"test", "-run", "^$", "-fuzz", "^" + target + "$", "-fuzztime", long}, flags...)
+				cmd := exec.Command("go", append(args, f[1])...)
+				cmd.Env = append(os.Environ(), env...)
+				s.check("fuzz "+f[1]+" "+target, cmd)
 			}
 			targets = nil
 		}
