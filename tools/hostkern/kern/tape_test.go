@@ -86,7 +86,7 @@ func (t *tape) request(first uint32) (*Request, []Port) {
 	switch q.Command {
 	case CommandCreate:
 		q.ID, q.Config, ports = 0, t.config(), t.ports()
-		q.SetName([]string{"a", "b", "c", "", "1", "..", "a/b", string(make([]byte, 70))}[t.upTo(8)&t.upTo(8)])
+		q.SetName([]string{"a", "b", "c", "", "1", "..", "a/b", string(make([]byte, 70))}[t.upTo(1+t.upTo(8))])
 		q.SetRoot([]string{"/tmp", "/", "/tmp", "", "tmp", "/none", "/etc/passwd", "/tmp/../tmp"}[t.upTo(8)])
 	case CommandSet:
 		q.Mask = uint32(1 + t.upTo(255))
