@@ -26,3 +26,7 @@ func Vnodes() (vnodes, references int) {
 // Copies has a thread that p's jail does not know of copy p's credential n
 // times, and panics if one of them is not the jail's.
 func Copies(p Proc, n int) { C.hk_copies(p.c, C.int(n)) }
+
+// Tick lets a tick of kpause(9) take that many microseconds; 0: as long as it
+// should.
+func Tick(microseconds int) { C.hk_tick(C.long(microseconds)) }

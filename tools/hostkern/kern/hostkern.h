@@ -166,6 +166,7 @@ int	hk_ask_candidate(struct proc *, struct socket *, uint16_t port,
 /* For tests of what is held, and given back. */
 void	hk_vnode_stat(long *vnodes, long *references);
 void	hk_sleep_at(long n);	/* every nth allocation that may sleep does */
+void	hk_tick(long microseconds);	/* that kpause(9) takes for one */
 int	hk_forget(void);	/* 0: there is a jail */
 void	hk_copies(struct proc *, int n);
 

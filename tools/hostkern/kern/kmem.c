@@ -30,6 +30,7 @@ struct header {
 static long blocks, bytes;
 static long fault_at = -1, fault_calls;
 static long sleep_at, sleep_calls;
+static long tick;		/* microseconds that a test wants, or 0 */
 
 void
 panic(const char *fmt, ...)
@@ -106,6 +107,13 @@ hk_sleep_at(long n)
 {
 
 	__atomic_store_n(&sleep_at, n, __ATOMIC_RELAXED);
+}
+
+void
+hk_tick(long microseconds)
+{
+
+	__atomic_store_n(&tick, microseconds, __ATOMIC_RELAXED);
 }
 
 /* What may sleep does, now and then, if a test wants it. */
@@ -262,11 +270,14 @@ int
 kpause(const char *what __unused, bool intr __unused, int ticks,
     kmutex_t *lock)
 {
+	long us;
 
 	if (lock != NULL)
 		mutex_exit(lock);
 	ASSERT_SLEEPABLE();
-	usleep((useconds_t)ticks * (1000000U / (u_int)hz));
+	us = __atomic_load_n(&tick, __ATOMIC_RELAXED);
+	usleep((useconds_t)ticks * (us != 0 ? (useconds_t)us :
+	    1000000U / (u_int)hz));
 	if (lock != NULL)
 		mutex_enter(lock);
 	return EWOULDBLOCK;

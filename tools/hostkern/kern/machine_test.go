@@ -150,6 +150,8 @@ func unloaded(t rapid.TB) (blocks, size, vnodes, references int) {
 // Whatever comes in whatever order, the model answers and lists what the
 // oracle says, and in the end it has given everything back.
 func TestMachine(t *testing.T) {
+	Tick(1)
+	defer Tick(0)
 	rapid.Check(t, func(t *rapid.T) {
 		blocks, size, vnodes, references := unloaded(t)
 		if err := Load(); err != nil {

@@ -8,6 +8,7 @@ package kern
 import (
 	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -105,7 +106,7 @@ func (t *tape) request(first uint32) (*Request, []Port) {
 	case CommandEnter:
 		q.Flags = uint32(t.upTo(2))
 	case CommandKill:
-		q.Signal = []int32{16, 15, 16, 0, -1, 64, 16, 1 << 30}[t.upTo(8)]
+		q.Signal = []int32{16, 15, 16, 0, -1, 64, 9, 1 << 30}[t.upTo(8)]
 	}
 	if t.upTo(16) == 0 { // a field with anything in it
 		switch t.upTo(8) {
@@ -173,13 +174,15 @@ func (t *tape) ask(p, other Proc) {
 // and what they ask; the lists stay well, and in the end everything is given
 // back.
 func FuzzTape(f *testing.F) {
-	for i := range 24 {
-		var b []byte
-		for n := range 200 {
-			b = append(b, byte(n*n*(2*i+1)+n*i+i*37))
+	for i := range uint64(24) {
+		r, b := rand.New(rand.NewPCG(i, 0)), make([]byte, 500)
+		for n := range b {
+			b[n] = byte(r.Uint32())
 		}
 		f.Add(b)
 	}
+	Tick(1)
+	f.Cleanup(func() { Tick(0) })
 	f.Fuzz(func(t *testing.T, b []byte) {
 		blocks, size, vnodes, references := unloaded(t)
 		if err := Load(); err != nil {
@@ -191,16 +194,10 @@ func FuzzTape(f *testing.F) {
 		add := func(p Proc) { procs = append(procs, p) }
 		pick := func() Proc { return procs[tape.upTo(len(procs))] }
 		old := make([]byte, 200)
-		kills := 0
 		for len(tape) > 0 {
 			switch tape.upTo(8) {
 			case 0, 1:
 				q, ports := tape.request(1)
-				if q.Command == CommandKill {
-					if kills++; kills > 3 { // each takes its time
-						continue
-					}
-				}
 				b := q.Bytes(ports)
 				if tape.upTo(16) == 0 {
 					b = b[:tape.upTo(256)*len(b)/256]

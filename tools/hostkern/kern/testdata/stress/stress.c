@@ -642,6 +642,7 @@ main(int argc, char **argv)
 	weigh(&before);
 	load();
 	hk_sleep_at(7);
+	hk_tick(500);
 	stress((u_int)atoi(argv[1]), (u_int)atoi(argv[2]),
 	    strtoull(argv[3], NULL, 10));
 	weigh(&after);
