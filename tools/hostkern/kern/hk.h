@@ -11,6 +11,7 @@
 #include <sys/systm.h>
 #include <sys/mutex.h>
 #include <sys/proc.h>
+#include <sys/specificdata.h>
 
 #define	HK_MAXHELD	32
 
@@ -39,7 +40,6 @@ struct hk_thread {
 
 extern __thread struct hk_thread hk_self;
 
-bool	hk_holds(const struct hk_lock *);
 void	hk_lock_order(kmutex_t *first, kmutex_t *second);
 void	hk_assert_nospin(const char *, int);
 bool	hk_fault(void);		/* true: the fallible call must fail */

@@ -28,7 +28,6 @@ struct hk_proc {
 
 struct proc *hk_proc_alloc(void);
 void	hk_proc_dispose(struct proc *);
-void	hk_proc_finispecific(struct proc *);
 void	hk_proc_share(struct proc *, int flags);	/* HK_P_* */
 void	hk_run_hooks(struct proc *, bool exec);
 

@@ -76,7 +76,6 @@ void	hk_proc_parent(struct proc *, struct proc *newparent);
 void	hk_proc_exit(struct proc *);
 void	hk_proc_exec(struct proc *);
 void	hk_proc_free(struct proc *);
-int	hk_proc_pid(const struct proc *);
 
 /* Entry: descriptors and directories as they are just now. */
 enum hk_fdtype { HK_FD_VNODE, HK_FD_SOCKET, HK_FD_PIPE, HK_FD_KQUEUE,

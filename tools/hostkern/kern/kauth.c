@@ -188,22 +188,6 @@ secmodel_nsecmodels(void)
 	return (int)atomic_load_relaxed(&nsecmodels);
 }
 
-int
-secmodel_eval(const char *id, const char *what, void *arg, void *ret)
-{
-	secmodel_t s;
-	int error = EINVAL;
-
-	rw_enter(&secmodels_lock, RW_READER);
-	LIST_FOREACH(s, &secmodels, list)
-		if (strcmp(s->id, id) == 0)
-			break;
-	if (s != NULL)
-		error = s->eval == NULL ? ENOENT : s->eval(what, arg, ret);
-	rw_exit(&secmodels_lock);
-	return error;
-}
-
 /* ---- Scopes and listeners. */
 
 static kauth_scope_t
@@ -540,18 +524,6 @@ kauth_cred_dup(kauth_cred_t c)
 	return n;
 }
 
-kauth_cred_t
-kauth_cred_copy(kauth_cred_t c)
-{
-	kauth_cred_t n;
-
-	if (atomic_load_relaxed(&c->cr_refcnt) == 1)
-		return c;
-	n = kauth_cred_dup(c);
-	kauth_cred_free(c);
-	return n;
-}
-
 void
 kauth_proc_fork(struct proc *parent, struct proc *child)
 {
@@ -567,20 +539,6 @@ kauth_proc_chroot(kauth_cred_t c, struct cwdinfo *cwdi)
 {
 
 	cred_event(c, KAUTH_CRED_CHROOT, cwdi, NULL);
-}
-
-kauth_cred_t
-kauth_cred_get(void)
-{
-
-	return curlwp->l_cred;
-}
-
-u_int
-kauth_cred_getrefcnt(kauth_cred_t c)
-{
-
-	return atomic_load_relaxed(&c->cr_refcnt);
 }
 
 #define	GETTER(what)							\
@@ -612,14 +570,6 @@ SETTER(svuid)
 SETTER(gid)
 SETTER(egid)
 SETTER(svgid)
-
-int
-kauth_cred_uidmatch(kauth_cred_t a, kauth_cred_t b)
-{
-
-	return a->cr_uid == b->cr_uid || a->cr_euid == b->cr_uid ||
-	    a->cr_uid == b->cr_euid || a->cr_euid == b->cr_euid;
-}
 
 void
 hk_cred_setids(kauth_cred_t c, const unsigned int *uids,

@@ -42,7 +42,6 @@ hk_proc_exit(struct proc *p)
 	rw_enter(&p->p_reflock, RW_WRITER);
 	hk_proc_clearfiles(p);
 	hk_run_hooks(p, false);
-	hk_proc_finispecific(p);
 
 	mutex_enter(&proc_lock);
 	heir = initproc != NULL && initproc != p ? initproc : &proc0;

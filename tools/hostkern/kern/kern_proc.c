@@ -25,8 +25,6 @@ struct proclist	zombproc;
 u_int		nprocs;
 int		maxproc = 32768;
 
-static bool proc_keys[HK_NKEYS];
-static specificdata_dtor_t proc_dtors[HK_NKEYS];
 static struct emul emul_linux = { .e_name = "linux", .e_flags = 0 };
 
 struct lwp *
@@ -67,7 +65,6 @@ hk_proc_alloc(void)
 	mutex_init(&p->p_auxlock, MUTEX_DEFAULT, IPL_NONE);
 	mutex_init(&p->p_stmutex, MUTEX_DEFAULT, IPL_HIGH);
 	rw_init(&p->p_reflock);
-	hk_specific_init(&p->p_specdataref);
 	p->p_stat = SIDL;
 	p->p_emul = &emul_linux;
 	p->p_nice = 20;
@@ -119,62 +116,7 @@ hk_proc_dispose(struct proc *p)
 	free(p);
 }
 
-/* ---- Data of subsystems. */
-
-int
-proc_specific_key_create(specificdata_key_t *keyp, specificdata_dtor_t dtor)
-{
-	int error;
-
-	error = hk_specific_key(proc_keys, keyp);
-	if (error == 0)
-		proc_dtors[*keyp] = dtor;
-	return error;
-}
-
-void
-proc_specific_key_delete(specificdata_key_t key)
-{
-
-	proc_dtors[key] = NULL;
-}
-
-void *
-proc_getspecific(struct proc *p, specificdata_key_t key)
-{
-
-	return hk_specific_get(&p->p_specdataref, key);
-}
-
-void
-proc_setspecific(struct proc *p, specificdata_key_t key, void *data)
-{
-
-	hk_specific_set(&p->p_specdataref, key, data);
-}
-
-void
-hk_proc_finispecific(struct proc *p)
-{
-	specificdata_key_t i;
-	void *data;
-
-	for (i = 0; i < HK_NKEYS; i++) {
-		data = proc_getspecific(p, i);
-		if (data != NULL && proc_dtors[i] != NULL)
-			proc_dtors[i](data);
-	}
-	hk_specific_fini(&p->p_specdataref);
-}
-
 /* ---- What the daemon tells. */
-
-int
-hk_proc_pid(const struct proc *p)
-{
-
-	return p->p_pid;
-}
 
 void
 hk_proc_gauges(struct proc *p, const struct hk_gauges *g)
@@ -228,7 +170,6 @@ hk_proc_share(struct proc *p, int flags)
 		o->p_fd = NULL;
 		o->p_cwdi = &o->p_host->cwdi;
 		o->p_vmspace = &o->p_host->vmspace;
-		hk_specific_fini(&o->p_specdataref);
 		hk_proc_dispose(o);
 		p->p_host->sharer = NULL;
 	}
@@ -272,53 +213,6 @@ hk_proc_flags(struct proc *p, int flags, int session)
 	mutex_exit(p->p_lock);
 	mutex_exit(&proc_lock);
 	hk_proc_share(p, flags);
-}
-
-/* ---- Finding. */
-
-proc_t *
-proc_find_raw(pid_t pid)
-{
-	struct proc *p;
-
-	KASSERT(mutex_owned(&proc_lock));
-	LIST_FOREACH(p, &allproc, p_list)
-		if (p->p_pid == pid && p->p_stat != SIDL)
-			return p;
-	LIST_FOREACH(p, &zombproc, p_list)
-		if (p->p_pid == pid)
-			return p;
-	return NULL;
-}
-
-proc_t *
-proc_find(pid_t pid)
-{
-	struct proc *p;
-
-	p = proc_find_raw(pid);
-	return p == NULL || (p->p_stat != SACTIVE && p->p_stat != SSTOP) ?
-	    NULL : p;
-}
-
-int
-proclist_foreach_call(struct proclist *list,
-    int (*func)(struct proc *, void *), void *arg)
-{
-	struct proc *p, *n;
-	int r = 0;
-
-	mutex_enter(&proc_lock);
-	for (p = LIST_FIRST(list); p != NULL; p = n) {
-		n = LIST_NEXT(p, p_list);
-		if (((u_int)p->p_flag & PK_MARKER) != 0)
-			continue;
-		r = func(p, arg);
-		if (r != 0)
-			break;
-	}
-	mutex_exit(&proc_lock);
-	return r;
 }
 
 void

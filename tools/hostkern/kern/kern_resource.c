@@ -37,13 +37,6 @@ hk_proc_getlimits(struct proc *p, uint64_t *soft, uint64_t *hard)
 	mutex_exit(&p->p_limit->pl_lock);
 }
 
-void
-lim_privatise(struct proc *p __unused)
-{
-
-	ASSERT_SLEEPABLE();
-}
-
 int
 dosetrlimit(struct lwp *l, struct proc *p, int which, struct rlimit *rl)
 {

@@ -46,38 +46,6 @@ panic(const char *fmt, ...)
 	abort();
 }
 
-static void
-say(const char *fmt, va_list ap)
-{
-
-	vfprintf(stderr, fmt, ap);
-}
-
-void
-aprint_normal(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	say(fmt, ap);
-	va_end(ap);
-}
-
-void
-aprint_error(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	say(fmt, ap);
-	va_end(ap);
-}
-
-void
-aprint_debug(const char *fmt __unused, ...)
-{
-}
-
 bool
 hk_fault(void)
 {
@@ -199,51 +167,6 @@ kmem_free(void *p, size_t size)
 	free(h);
 }
 
-void *
-kmem_intr_alloc(size_t size, km_flag_t flags)
-{
-
-	return kmem_alloc(size, flags);
-}
-
-void *
-kmem_intr_zalloc(size_t size, km_flag_t flags)
-{
-
-	return kmem_zalloc(size, flags);
-}
-
-void
-kmem_intr_free(void *p, size_t size)
-{
-
-	kmem_free(p, size);
-}
-
-char *
-kmem_strdupsize(const char *s, size_t *sizep, km_flag_t flags)
-{
-	size_t size;
-	char *p;
-
-	size = strlen(s) + 1;
-	p = kmem_alloc(size, flags);
-	if (p == NULL)
-		return NULL;
-	memcpy(p, s, size);
-	if (sizep != NULL)
-		*sizep = size;
-	return p;
-}
-
-void
-kmem_strfree(char *s)
-{
-
-	if (s != NULL)
-		kmem_free(s, strlen(s) + 1);
-}
-
 int
 copyin(const void *from, void *to, size_t len)
 {
@@ -308,13 +231,6 @@ microtime(struct timeval *tv)
 }
 
 void
-getmicrotime(struct timeval *tv)
-{
-
-	microtime(tv);
-}
-
-void
 nanouptime(struct timespec *ts)
 {
 
@@ -326,23 +242,6 @@ getnanouptime(struct timespec *ts)
 {
 
 	nanouptime(ts);
-}
-
-void
-microuptime(struct timeval *tv)
-{
-	struct timespec ts;
-
-	nanouptime(&ts);
-	tv->tv_sec = ts.tv_sec;
-	tv->tv_usec = ts.tv_nsec / 1000;
-}
-
-void
-getmicrouptime(struct timeval *tv)
-{
-
-	microuptime(tv);
 }
 
 time_t
@@ -378,14 +277,4 @@ hk_strlcpy(char *to, const char *from, size_t size)
 	return len;
 }
 
-size_t
-hk_strlcat(char *to, const char *from, size_t size)
-{
-	size_t n;
-
-	n = strnlen(to, size);
-	if (n == size)
-		return size + strlen(from);
-	return n + hk_strlcpy(to + n, from, size - n);
-}
 #endif

@@ -17,7 +17,6 @@
 
 #include "hk.h"
 
-#include <sys/condvar.h>
 #include <sys/rwlock.h>
 
 #define	NCLASS	256
@@ -29,10 +28,6 @@ struct hk_lock {
 	void		*owner;		/* thread, of mutex and writer */
 	pthread_mutex_t	mutex;
 	pthread_rwlock_t rw;
-};
-
-struct hk_cv {
-	pthread_cond_t	cond;
 };
 
 static struct {
@@ -148,13 +143,6 @@ find_held(const struct hk_lock *l)
 		if (hk_self.held[i].lock == l)
 			return &hk_self.held[i];
 	return NULL;
-}
-
-bool
-hk_holds(const struct hk_lock *l)
-{
-
-	return find_held(l) != NULL;
 }
 
 /* Before blocking for a lock. */
@@ -333,18 +321,6 @@ hk_mutex_enter(kmutex_t *m, const char *file, int line)
 	got(m->mtx_lock, true, file, line);
 }
 
-int
-hk_mutex_tryenter(kmutex_t *m, const char *file, int line)
-{
-
-	if (m->mtx_lock == NULL)
-		panic("%s:%d: a lock is taken that was never made", file, line);
-	if (pthread_mutex_trylock(&m->mtx_lock->mutex) != 0)
-		return 0;
-	got(m->mtx_lock, true, file, line);
-	return 1;
-}
-
 void
 hk_mutex_exit(kmutex_t *m, const char *file, int line)
 {
@@ -361,13 +337,6 @@ mutex_owned(const kmutex_t *m)
 	    __atomic_load_n(&m->mtx_lock->owner, __ATOMIC_RELAXED) == &hk_self;
 }
 
-int
-mutex_ownable(const kmutex_t *m)
-{
-
-	return !mutex_owned(m);
-}
-
 kmutex_t *
 hk_mutex_obj_alloc(kmutex_type_t type, int ipl, const char *file, int line)
 {
@@ -378,13 +347,6 @@ hk_mutex_obj_alloc(kmutex_type_t type, int ipl, const char *file, int line)
 		panic("no memory for a lock");
 	hk_mutex_init(m, type, ipl, file, line);
 	return m;
-}
-
-void
-mutex_obj_hold(kmutex_t *m)
-{
-
-	(void)__atomic_add_fetch(&m->mtx_lock->refs, 1, __ATOMIC_RELAXED);
 }
 
 bool
@@ -444,112 +406,4 @@ hk_rw_exit(krwlock_t *r, const char *file, int line)
 
 	(void)ungot(r->rw_lock, file, line);
 	pthread_rwlock_unlock(&r->rw_lock->rw);
-}
-
-int
-rw_write_held(krwlock_t *r)
-{
-
-	return __atomic_load_n(&r->rw_lock->owner, __ATOMIC_RELAXED) ==
-	    &hk_self;
-}
-
-int
-rw_read_held(krwlock_t *r)
-{
-	struct hk_held *h;
-
-	h = find_held(r->rw_lock);
-	return h != NULL && !h->writer;
-}
-
-int
-rw_lock_held(krwlock_t *r)
-{
-
-	return find_held(r->rw_lock) != NULL;
-}
-
-void
-cv_init(kcondvar_t *cv, const char *name __unused)
-{
-
-	cv->cv_impl = calloc(1, sizeof(*cv->cv_impl));
-	if (cv->cv_impl == NULL)
-		panic("no memory for a condition variable");
-	pthread_cond_init(&cv->cv_impl->cond, NULL);
-}
-
-void
-cv_destroy(kcondvar_t *cv)
-{
-
-	pthread_cond_destroy(&cv->cv_impl->cond);
-	free(cv->cv_impl);
-	cv->cv_impl = NULL;
-}
-
-int
-cv_timedwait(kcondvar_t *cv, kmutex_t *m, int ticks)
-{
-	struct timespec ts;
-	struct hk_held h;
-	int error;
-
-	if (!mutex_owned(m))
-		panic("cv_wait without the mutex");
-	if (hk_self.listener > 0 || hk_self.nheld > 1)
-		panic("cv_wait in a listener or with another lock held");
-	h = *find_held(m->mtx_lock);
-	(void)ungot(m->mtx_lock, h.file, h.line);
-	if (ticks > 0) {
-		clock_gettime(CLOCK_REALTIME, &ts);
-		ts.tv_sec += ticks / hz;
-		ts.tv_nsec += (long)(ticks % hz) * (1000000000L / hz);
-		if (ts.tv_nsec >= 1000000000L) {
-			ts.tv_nsec -= 1000000000L;
-			ts.tv_sec++;
-		}
-		error = pthread_cond_timedwait(&cv->cv_impl->cond,
-		    &m->mtx_lock->mutex, &ts);
-	} else
-		error = pthread_cond_wait(&cv->cv_impl->cond,
-		    &m->mtx_lock->mutex);
-	got(m->mtx_lock, true, h.file, h.line);
-	return error == ETIMEDOUT ? EWOULDBLOCK : 0;
-}
-
-void
-cv_wait(kcondvar_t *cv, kmutex_t *m)
-{
-
-	(void)cv_timedwait(cv, m, 0);
-}
-
-int
-cv_wait_sig(kcondvar_t *cv, kmutex_t *m)
-{
-
-	return cv_timedwait(cv, m, 0);
-}
-
-int
-cv_timedwait_sig(kcondvar_t *cv, kmutex_t *m, int ticks)
-{
-
-	return cv_timedwait(cv, m, ticks);
-}
-
-void
-cv_signal(kcondvar_t *cv)
-{
-
-	pthread_cond_signal(&cv->cv_impl->cond);
-}
-
-void
-cv_broadcast(kcondvar_t *cv)
-{
-
-	pthread_cond_broadcast(&cv->cv_impl->cond);
 }

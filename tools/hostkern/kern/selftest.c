@@ -107,15 +107,11 @@ hk_careless(int n, struct proc *p, struct proc *t)
 		mutex_enter(p->p_lock);
 		(void)kmem_alloc(16, KM_SLEEP);
 		break;
-	case 13:	/* the data of a new credential, below a spin lock */
-		mutex_spin_enter(spin);
-		(void)proc_getspecific(p, 0);
-		break;
-	case 14:
+	case 13:
 		mutex_enter(adaptive);
 		mutex_destroy(adaptive);
 		break;
-	case 15:
+	case 14:
 		psignal(t, SIGTERM);	/* without proc_lock */
 		break;
 	default:

@@ -21,17 +21,12 @@
 #include <sys/domain.h>
 #include <sys/filedesc.h>
 #include <sys/kauth.h>
-#include <sys/namei.h>
 #include <sys/protosw.h>
 #include <sys/socketvar.h>
 #include <sys/vfs_syscalls.h>
 #include <sys/vnode.h>
 
 #include <secmodel/jail/jail_impl.h>
-
-struct pathbuf {
-	char	path[MAXPATHLEN];
-};
 
 struct hk_socket {
 	struct socket	so;
@@ -167,29 +162,6 @@ vrele(struct vnode *v)
 	free(v);
 }
 
-void
-vput(struct vnode *v)
-{
-
-	vrele(v);
-}
-
-void
-hk_vunlock(struct vnode *v)
-{
-
-	KASSERT(v->v_usecount > 0);
-}
-
-int
-vn_lock(struct vnode *v, int flags __unused)
-{
-
-	ASSERT_SLEEPABLE();
-	KASSERT(v->v_usecount > 0);
-	return 0;
-}
-
 /* Whether a directory is below another, or is it; looks from dir upwards. */
 bool
 vn_isunder(struct vnode *dir, struct vnode *top, struct lwp *l __unused)
@@ -279,25 +251,6 @@ devsw_name2chr(const char *name, char *buf __unused, size_t len __unused)
 
 /* ---- Names. */
 
-struct pathbuf *
-pathbuf_create(const char *path)
-{
-	struct pathbuf *pb;
-
-	pb = calloc(1, sizeof(*pb));
-	if (pb == NULL)
-		panic("no memory for a path");
-	strlcpy(pb->path, path, sizeof(pb->path));
-	return pb;
-}
-
-void
-pathbuf_destroy(struct pathbuf *pb)
-{
-
-	free(pb);
-}
-
 static int
 lookup(const char *path, bool follow, struct vnode **vpp)
 {
@@ -308,23 +261,6 @@ lookup(const char *path, bool follow, struct vnode **vpp)
 	if (fd == -1)
 		return errno;
 	return vget_fd(fd, vpp);
-}
-
-int
-namei(struct nameidata *nd)
-{
-
-	return lookup(nd->ni_pathbuf->path, (nd->ni_flags & FOLLOW) != 0,
-	    &nd->ni_vp);
-}
-
-int
-namei_simple_kernel(const char *path, unsigned int flags,
-    struct vnode **vpp)
-{
-
-	return lookup(path, flags == NSM_FOLLOW_NOEMULROOT ||
-	    flags == NSM_FOLLOW_TRYEMULROOT, vpp);
 }
 
 int
@@ -514,35 +450,6 @@ hk_proc_clearfiles(struct proc *p)
 }
 
 file_t *
-fd_getfile2(proc_t *p, unsigned int n)
-{
-	struct filedesc *fd = p->p_fd;
-	file_t *fp = NULL;
-
-	if (fd == NULL)
-		return NULL;
-	mutex_enter(&fd->fd_lock);
-	if (n < fd->fd_dt->dt_nfiles && fd->fd_dt->dt_ff[n] != NULL) {
-		fp = fd->fd_dt->dt_ff[n]->ff_file;
-		mutex_enter(&fp->f_lock);
-		fp->f_count++;
-		mutex_exit(&fp->f_lock);
-	}
-	mutex_exit(&fd->fd_lock);
-	return fp;
-}
-
-void
-closef_hk(file_t *fp)
-{
-
-	mutex_enter(&fp->f_lock);
-	KASSERT(fp->f_count > 1);
-	fp->f_count--;
-	mutex_exit(&fp->f_lock);
-}
-
-file_t *
 fd_getfile(unsigned int n)
 {
 	struct filedesc *fd = curproc->p_fd;
@@ -622,13 +529,6 @@ sounlock(struct socket *so)
 {
 
 	mutex_exit(so->so_lock);
-}
-
-bool
-solocked(const struct socket *so)
-{
-
-	return mutex_owned(so->so_lock) != 0;
 }
 
 void

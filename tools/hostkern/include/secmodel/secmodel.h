@@ -18,6 +18,5 @@ int	secmodel_register(secmodel_t *, const char *, const char *, void *,
     secmodel_eval_t, secmodel_setinfo_t);
 int	secmodel_deregister(secmodel_t);
 int	secmodel_nsecmodels(void);
-int	secmodel_eval(const char *, const char *, void *, void *);
 
 #endif

@@ -54,9 +54,6 @@ typedef struct cwdinfo {
 extern struct cwdinfo cwdi0;
 
 file_t	*fd_getfile(unsigned);
-file_t	*fd_getfile2(proc_t *, unsigned);
 void	fd_putfile(unsigned);
-void	closef_hk(file_t *);
-#define	closef(fp)	(closef_hk(fp), 0)
 
 #endif

@@ -348,9 +348,6 @@ kauth_cred_t kauth_cred_hold(kauth_cred_t);
 void	kauth_cred_free(kauth_cred_t);
 void	kauth_cred_clone(kauth_cred_t, kauth_cred_t);
 kauth_cred_t kauth_cred_dup(kauth_cred_t);
-kauth_cred_t kauth_cred_copy(kauth_cred_t);
-kauth_cred_t kauth_cred_get(void);
-u_int	kauth_cred_getrefcnt(kauth_cred_t);
 uid_t	kauth_cred_getuid(kauth_cred_t);
 uid_t	kauth_cred_geteuid(kauth_cred_t);
 uid_t	kauth_cred_getsvuid(kauth_cred_t);
@@ -363,7 +360,6 @@ void	kauth_cred_setsvuid(kauth_cred_t, uid_t);
 void	kauth_cred_setgid(kauth_cred_t, gid_t);
 void	kauth_cred_setegid(kauth_cred_t, gid_t);
 void	kauth_cred_setsvgid(kauth_cred_t, gid_t);
-int	kauth_cred_uidmatch(kauth_cred_t, kauth_cred_t);
 
 int	kauth_register_key(secmodel_t, kauth_key_t *);
 int	kauth_deregister_key(kauth_key_t);

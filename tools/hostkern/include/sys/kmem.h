@@ -15,13 +15,7 @@ typedef unsigned int	km_flag_t;
 void	*kmem_alloc(size_t, km_flag_t);
 void	*kmem_zalloc(size_t, km_flag_t);
 void	kmem_free(void *, size_t);
-void	*kmem_intr_alloc(size_t, km_flag_t);
-void	*kmem_intr_zalloc(size_t, km_flag_t);
-void	kmem_intr_free(void *, size_t);
 char	*kmem_asprintf(const char *, ...) __printflike(1, 2);
-char	*kmem_strdupsize(const char *, size_t *, km_flag_t);
-#define	kmem_strdup(s, f)	kmem_strdupsize((s), NULL, (f))
 char	*kmem_strndup(const char *, size_t, km_flag_t);
-void	kmem_strfree(char *);
 
 #endif

@@ -29,20 +29,16 @@ typedef struct kmutex {
 void	hk_mutex_init(kmutex_t *, kmutex_type_t, int, const char *, int);
 kmutex_t *hk_mutex_obj_alloc(kmutex_type_t, int, const char *, int);
 void	hk_mutex_enter(kmutex_t *, const char *, int);
-int	hk_mutex_tryenter(kmutex_t *, const char *, int);
 void	hk_mutex_exit(kmutex_t *, const char *, int);
 
 #define	mutex_init(m, t, i)	hk_mutex_init(m, t, i, __FILE__, __LINE__)
 #define	mutex_obj_alloc(t, i)	hk_mutex_obj_alloc(t, i, __FILE__, __LINE__)
 #define	mutex_enter(m)		hk_mutex_enter(m, __FILE__, __LINE__)
 #define	mutex_spin_enter(m)	hk_mutex_enter(m, __FILE__, __LINE__)
-#define	mutex_tryenter(m)	hk_mutex_tryenter(m, __FILE__, __LINE__)
 #define	mutex_exit(m)		hk_mutex_exit(m, __FILE__, __LINE__)
 #define	mutex_spin_exit(m)	hk_mutex_exit(m, __FILE__, __LINE__)
 void	mutex_destroy(kmutex_t *);
 int	mutex_owned(const kmutex_t *);
-int	mutex_ownable(const kmutex_t *);
-void	mutex_obj_hold(kmutex_t *);
 bool	mutex_obj_free(kmutex_t *);
 
 #endif

@@ -13,9 +13,7 @@
 #include <sys/lwp.h>
 #include <sys/mutex.h>
 #include <sys/rwlock.h>
-#include <sys/condvar.h>
 #include <sys/queue.h>
-#include <sys/specificdata.h>
 #include <sys/resourcevar.h>
 #include <sys/syslimits.h>
 #include <sys/param.h>
@@ -51,7 +49,6 @@ struct proc {
 	struct pstats	*p_stats;	/* :: */
 	struct plimit	*p_limit;	/* :: */
 	struct vmspace	*p_vmspace;	/* :: */
-	specificdata_reference p_specdataref;
 
 	int		p_flag;		/* p: PK_* */
 	int		p_sflag;	/* p: PS_* */
@@ -149,19 +146,11 @@ hk_skip_marker(struct proc *p)
 	for ((v) = hk_skip_marker(LIST_FIRST(h)); (v) != NULL;		\
 	    (v) = hk_skip_marker(LIST_NEXT(v, p_list)))
 
-proc_t	*proc_find(pid_t);
-proc_t	*proc_find_raw(pid_t);
 struct pgrp *pgrp_find(pid_t);
 int	proc_isunder(struct proc *, struct lwp *);
 void	proc_crmod_enter(void);
 void	proc_crmod_leave(kauth_cred_t, kauth_cred_t, bool);
-int	proc_specific_key_create(specificdata_key_t *, specificdata_dtor_t);
-void	proc_specific_key_delete(specificdata_key_t);
-void	*proc_getspecific(struct proc *, specificdata_key_t);
-void	proc_setspecific(struct proc *, specificdata_key_t, void *);
 int	kpause(const char *, bool, int, kmutex_t *);
-int	proclist_foreach_call(struct proclist *,
-    int (*)(struct proc *, void *), void *);
 int	proc_vmspace_getref(struct proc *, struct vmspace **);
 
 #endif

@@ -22,7 +22,6 @@ struct pstats {
 };
 
 struct plimit *lim_copy(struct plimit *);
-void	lim_privatise(struct proc *);
 int	dosetrlimit(struct lwp *, struct proc *, int, struct rlimit *);
 
 #endif

@@ -24,8 +24,5 @@ void	hk_rw_exit(krwlock_t *, const char *, int);
 #define	rw_tryenter(r, o)	hk_rw_tryenter(r, o, __FILE__, __LINE__)
 #define	rw_exit(r)		hk_rw_exit(r, __FILE__, __LINE__)
 void	rw_destroy(krwlock_t *);
-int	rw_read_held(krwlock_t *);
-int	rw_write_held(krwlock_t *);
-int	rw_lock_held(krwlock_t *);
 
 #endif

@@ -24,7 +24,6 @@ struct socket {
 
 void	solock(struct socket *);
 void	sounlock(struct socket *);
-bool	solocked(const struct socket *);
 #define	sotoinpcb(so)	((struct inpcb *)(so)->so_pcb)
 
 extern kmutex_t	*softnet_lock;

@@ -13,9 +13,6 @@
 #define	DIAGNOSTIC	1
 
 void	panic(const char *, ...) __dead __printflike(1, 2);
-void	aprint_normal(const char *, ...) __printflike(1, 2);
-void	aprint_error(const char *, ...) __printflike(1, 2);
-void	aprint_debug(const char *, ...) __printflike(1, 2);
 
 #define	KASSERTMSG(e, msg, ...)	do {					\
 	if (__predict_false(!(e)))					\
@@ -54,9 +51,7 @@ void	exechook_disestablish(void *);
 #endif
 #if !__GLIBC_PREREQ(2, 38)
 size_t	hk_strlcpy(char *, const char *, size_t);
-size_t	hk_strlcat(char *, const char *, size_t);
 #define	strlcpy		hk_strlcpy
-#define	strlcat		hk_strlcat
 #endif
 
 uint32_t cprng_fast32(void);

@@ -18,11 +18,8 @@ struct bintime {
 void	nanotime(struct timespec *);
 void	getnanotime(struct timespec *);
 void	microtime(struct timeval *);
-void	getmicrotime(struct timeval *);
 void	nanouptime(struct timespec *);
 void	getnanouptime(struct timespec *);
-void	microuptime(struct timeval *);
-void	getmicrouptime(struct timeval *);
 time_t	getrealtime_sec(void);
 
 #define	time_second	((time_t)getrealtime_sec())

@@ -30,19 +30,10 @@ struct vnode {
 };
 typedef struct vnode	vnode_t;
 
-#define	VV_ROOT		0x00000001
-#define	LK_EXCLUSIVE	2
-#define	LK_SHARED	1
-#define	LK_RETRY	0x20000
-
 extern struct vnode	*rootvnode;
 
 void	vref(struct vnode *);
 void	vrele(struct vnode *);
-void	vput(struct vnode *);
-#define	VOP_UNLOCK(vp)	hk_vunlock(vp)
-void	hk_vunlock(struct vnode *);
 bool	vn_isunder(struct vnode *, struct vnode *, struct lwp *);
-int	vn_lock(struct vnode *, int);
 
 #endif

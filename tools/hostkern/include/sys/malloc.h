@@ -1,8 +1,0 @@
-/*-
- * Copyright (c) 2026 The Jails for NetBSD contributors.
- * SPDX-License-Identifier: BSD-2-Clause
- */
-
-#ifndef _HOSTKERN_SYS_MALLOC_H_
-#define _HOSTKERN_SYS_MALLOC_H_
-#endif
