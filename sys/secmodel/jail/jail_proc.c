@@ -371,15 +371,23 @@ jail_proc_leaving(struct proc *p)
 
 /*
  * How many processes of a jail there are, zombies included.  Needs
- * jail_lock; takes proc_lock.
+ * jail_lock; takes jail_leaf and proc_lock.
  */
 u_int
 jail_proc_remaining(struct jail *j)
 {
 	struct proc *p;
+	bool none;
 	u_int n;
 
 	KASSERT(mutex_owned(&jail_lock));
+
+	/* Each has a credential of the jail: mostly there is none any more. */
+	mutex_spin_enter(&jail_leaf);
+	none = j->j_refs == 1 && j->j_nmembers == 0;
+	mutex_spin_exit(&jail_leaf);
+	if (none)
+		return 0;
 
 	mutex_enter(&proc_lock);
 	n = j->j_nmembers;

@@ -35,6 +35,7 @@ __KERNEL_RCSID(0, "$NetBSD$");
 
 #include <sys/param.h>
 #include <sys/systm.h>
+#include <sys/atomic.h>
 #include <sys/errno.h>
 #include <sys/kauth.h>
 #include <sys/kernel.h>
@@ -349,11 +350,16 @@ jail_snapshot_processes(struct lwp *l, void **buffer, size_t *allocated,
 {
 	struct reader rd;
 	struct list ls;
+	struct jail *j;
 	size_t n = 0;
 	int error;
 
 	mutex_enter(&jail_lock);
 	reader_init(&rd, l);
+	TAILQ_FOREACH(j, &jail_list, j_list) {
+		if (reader_inside(&rd, j))
+			n += atomic_load_relaxed(&j->j_nmembers);
+	}
 	for (;;) {
 		list_alloc(&ls, sizeof(struct jail_process), n + SLACK);
 		if (rd.rd_root || rd.rd_jail != NULL) {
