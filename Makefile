@@ -37,7 +37,7 @@ help:
 	@echo "make test        all tests, lint and cross; what was skipped is named at the end"
 	@echo "make test-long   the same and more, and every fuzz target for FUZZTIME=10m"
 	@echo "make bench       the measurements in tests/bench, as a table and in build/bench.json;"
-	@echo "                 those of commands in a NetBSD machine: KERNEL=path SRC=path"
+	@echo "                 those of commands, and system calls, in a NetBSD machine: KERNEL=path SRC=path"
 	@echo "make lint        gofmt, vet, staticcheck, shellcheck, mandoc, the C compiler's warnings"
 	@echo "make cross       static programs: build/netbsd-{amd64,arm64,arm,386}/jails, jail-exporter"
 	@echo "make kmod        the kernel module; SRC=path of NetBSD's sources, KMOD_ARCH=amd64"
@@ -93,11 +93,13 @@ bench:
 		JAILS_BIN="$$(pwd)/build" $(GO) test $(COMMON) -run '^$$' -bench . -benchtime 1x -count 1 ./tests/bench \
 		-args -figures "$$(pwd)/build/bench.json"; fi
 
-# Without a userland, a Go program stands in for chroot(8) and true(1).
+# Without a userland, a Go program stands in for chroot(8) and true(1). What
+# needs a model that can be unloaded comes before the first jail.
 vm-bench: kmod
 	CGO_ENABLED=0 GOOS=netbsd GOARCH=amd64 $(GO) build $(COMMON) -o build/vm/peer ./tests/bench/peer
 	CGO_ENABLED=0 GOOS=netbsd GOARCH=amd64 $(GO) test -c $(COMMON) -o build/vm/bench ./tests/bench
 	$(VM) -file bin/bench=build/vm/bench -file bin/peer=build/vm/peer -step \
+		'kernel=/bin/bench -test.run ^$$ -test.bench Kernel -test.benchtime 1x -emulated -module /modules/secmodel_jail.kmod' -step \
 		'bench=/bin/bench -test.run ^$$ -test.bench Exec|List -test.benchtime 1x -emulated -peer /bin/peer -true /bin/peer'
 
 lint: check-go check-shell check-man check-c

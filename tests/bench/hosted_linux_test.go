@@ -5,6 +5,7 @@ package bench
 import (
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 
@@ -104,4 +105,29 @@ func member(b *testing.B, id uint32) kern.Proc {
 	p := enterable(b)
 	command(b, p, &kern.Request{Command: kern.CommandEnter, ID: id})
 	return p
+}
+
+// populate makes jails with so many processes in each, and gives what ends
+// them all.
+func populate(b *testing.B, root kern.Proc, jails, each int) (empty func()) {
+	b.Helper()
+	var ids []uint32
+	var members []kern.Proc
+	for n := range jails {
+		ids = append(ids, jail(b, root, n))
+		p := member(b, ids[n])
+		members = append(members, p)
+		for range each - 1 {
+			lastPID++
+			members = append(members, p.Fork(lastPID))
+		}
+	}
+	return func() {
+		for _, p := range slices.Backward(members) {
+			end(p)
+		}
+		for _, id := range ids {
+			destroy(b, root, id)
+		}
+	}
 }

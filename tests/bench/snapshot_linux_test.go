@@ -16,18 +16,7 @@ import (
 func BenchmarkSnapshot(b *testing.B) {
 	root := hosted(b)
 	defer end(root)
-	const jails, each = 1000, 5
-	var ids []uint32
-	var members []kern.Proc
-	for n := range jails {
-		ids = append(ids, jail(b, root, n))
-		p := member(b, ids[n])
-		members = append(members, p)
-		for range each - 1 {
-			lastPID++
-			members = append(members, p.Fork(lastPID))
-		}
-	}
+	defer populate(b, root, 1000, 5)()
 	buffer := make([]byte, 16<<20)
 	defer kern.TimeProcLock(false)
 	// The best of the rounds: what else the machine does can only add to it.
@@ -53,11 +42,5 @@ func BenchmarkSnapshot(b *testing.B) {
 		})
 		add(b, figure{Name: list.name, Unit: "µs", Ours: us(took)})
 		add(b, figure{Name: "  proc_lock is held at most", Unit: "µs", Ours: us(held), Peer: "to look at each process once", Peers: us(walk)})
-	}
-	for i := range members {
-		end(members[len(members)-1-i])
-	}
-	for _, id := range ids {
-		destroy(b, root, id)
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"jails/tools/vm/module"
 	"jails/tools/vm/plan"
 )
 
@@ -86,14 +87,14 @@ func run(p *plan.Plan) error {
 // as often as one likes.
 func loadModule(p *plan.Plan) error {
 	for i := range 3 {
-		if err := load(p.Module); err != nil {
+		if err := module.Load(p.Module); err != nil {
 			return fmt.Errorf("load %s, time %d: %w", p.Module, i+1, err)
 		}
-		if err := unload(p.Name); err != nil {
+		if err := module.Unload(p.Name); err != nil {
 			return fmt.Errorf("unload %s, time %d: %w", p.Name, i+1, err)
 		}
 	}
-	if err := load(p.Module); err != nil {
+	if err := module.Load(p.Module); err != nil {
 		return fmt.Errorf("load %s: %w", p.Module, err)
 	}
 	fmt.Println("init: loaded and unloaded three times, and loaded:", p.Module)
@@ -119,7 +120,7 @@ func steps(p *plan.Plan, before bool) []error {
 
 // unloadAs unloads the module and wants what the plan says of it.
 func unloadAs(p *plan.Plan) error {
-	err := unload(p.Name)
+	err := module.Unload(p.Name)
 	switch {
 	case p.Unload == plan.Busy && errors.Is(err, unix.EBUSY):
 		fmt.Println("init: unload refused, as it should be: jails have existed")

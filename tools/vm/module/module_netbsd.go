@@ -1,4 +1,5 @@
-package main
+// Package module loads and unloads the kernel's modules.
+package module
 
 import (
 	"runtime"
@@ -22,8 +23,8 @@ type loadArgs struct {
 	size  uintptr
 }
 
-// load loads the module in a file.
-func load(path string) error {
+// Load loads the module in a file.
+func Load(path string) error {
 	p, err := unix.BytePtrFromString(path)
 	if err != nil {
 		return err
@@ -37,8 +38,8 @@ func load(path string) error {
 	return nil
 }
 
-// unload unloads a module by name.
-func unload(name string) error {
+// Unload unloads a module by name; unix.EBUSY if it is in use.
+func Unload(name string) error {
 	p, err := unix.BytePtrFromString(name)
 	if err != nil {
 		return err

@@ -1,0 +1,234 @@
+package bench
+
+import (
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"jails/src/secmodel"
+	"jails/tests/host"
+	"jails/tools/vm/module"
+)
+
+var modulePath = flag.String("module", "", "`path` of secmodel_jail.kmod, to load and unload")
+
+// BenchmarkKernel measures system calls: with the model and without it, in
+// turns, for it can be unloaded until the first jail; and then in jails.
+func BenchmarkKernel(b *testing.B) {
+	if *modulePath == "" {
+		b.Skip("no module to load and unload; give its path: -module PATH")
+	}
+	m := &kernel{all: map[state]map[string][]float64{}}
+	m.raiseProcesses(b)
+	m.bare(b)
+	m.jailed(b)
+	m.report(b)
+}
+
+// kernel is what has been measured: the best of each two rounds, because the
+// two show how far the machine can be trusted.
+type kernel struct {
+	all map[state]map[string][]float64
+}
+
+// state is the kernel's, and who calls.
+type state string
+
+const (
+	unloaded state = "no model"
+	loaded   state = "the host's root, no jail"
+	few      state = "the host's root, 1 jail"
+	many     state = "the host's root, 1,000 jails"
+	inFew    state = "a jail's root, 1 jail"
+	inMany   state = "a jail's root, 1,000 jails"
+	range1   state = "a jail's root, 65,535 ports of one jail"
+	singly   state = "a jail's root, 65,535 ports one by one"
+)
+
+// times is how many of a call make a round.
+var times = map[string]int{bind: 8 * batch, fork: 16, kill: 4000, open: 16 * batch, ps: 2, getpid: 10000}
+
+// quick are those for which no processes have to be there.
+var quick = []string{bind, fork, kill, open, getpid}
+
+// measure does a round.
+func (m *kernel) measure(b *testing.B, w *worker, s state, round int, calls ...string) {
+	b.Helper()
+	if m.all[s] == nil {
+		m.all[s] = map[string][]float64{}
+	}
+	for _, call := range calls {
+		if m.all[s][call] == nil {
+			m.all[s][call] = []float64{math.Inf(1), math.Inf(1)}
+		}
+		best := &m.all[s][call][round%2]
+		*best = min(*best, w.do(b, call, times[call]))
+	}
+}
+
+// best is the best of all rounds.
+func (m *kernel) best(s state, call string) float64 {
+	return min(m.all[s][call][0], m.all[s][call][1])
+}
+
+// noise is by how much the best of half of the rounds differs from that of the
+// others, as a ratio.
+func (m *kernel) noise(s state, call string) float64 {
+	r := m.all[s][call][0] / m.all[s][call][1]
+	return max(r, 1/r)
+}
+
+// bare measures before the first jail.
+func (m *kernel) bare(b *testing.B) {
+	b.Helper()
+	name := strings.TrimSuffix(filepath.Base(*modulePath), ".kmod")
+	w := newWorker(b, 0)
+	defer w.end(b)
+	turns := func(calls ...string) {
+		for round := range *rounds {
+			if err := module.Unload(name); err != nil {
+				b.Fatalf("unload %s, which works until the first jail: %v", name, err)
+			}
+			m.measure(b, w, unloaded, round, calls...)
+			if err := module.Load(*modulePath); err != nil {
+				b.Fatalf("load %s: %v", *modulePath, err)
+			}
+			m.measure(b, w, loaded, round, calls...)
+		}
+	}
+	turns(quick...)
+	w.do(b, "spawn", 1000)
+	turns(ps)
+	w.do(b, "reap", 0)
+}
+
+// jailed measures with jails: one, many, and one or many with all ports.
+func (m *kernel) jailed(b *testing.B) {
+	b.Helper()
+	h := host.New(b)
+	root := filepath.Join(h.Dir, "root")
+	if err := os.MkdirAll(filepath.Join(root, "dev"), 0o755); err != nil {
+		b.Fatal(err)
+	}
+	var null unix.Stat_t
+	if err := unix.Stat("/dev/null", &null); err != nil {
+		b.Fatal(err)
+	}
+	if err := unix.Mknod(filepath.Join(root, "dev/null"), uint32(null.Mode), int(null.Rdev)); err != nil {
+		b.Fatal(err)
+	}
+	model, err := secmodel.Open()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer model.Close()
+	var ids []secmodel.ID
+	more := func(n int) {
+		for len(ids) < n {
+			id, err := model.Create(fmt.Sprintf("jail%d", len(ids)), root, secmodel.Config{Level: secmodel.Medium})
+			if err != nil {
+				b.Fatal(err)
+			}
+			ids = append(ids, id)
+		}
+	}
+	more(1)
+	outside, inside := newWorker(b, 0), newWorker(b, ids[0])
+	turns := func(host, jail state, calls ...string) {
+		for round := range *rounds {
+			m.measure(b, outside, host, round, calls...)
+			m.measure(b, inside, jail, round, calls...)
+		}
+	}
+	turns(few, inFew, quick...)
+	for part := range 4 { // one's processes would be in the other's list
+		for _, who := range []struct {
+			w *worker
+			s state
+		}{{outside, few}, {inside, inFew}} {
+			who.w.do(b, "spawn", 1000)
+			for range max(*rounds/4, 1) {
+				m.measure(b, who.w, who.s, part, ps)
+			}
+			who.w.do(b, "reap", 0)
+		}
+	}
+	reserve := func(id secmodel.ID, ports []secmodel.PortRange) {
+		if err := model.Set(id, secmodel.Change{Ports: &ports}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	reserve(ids[0], []secmodel.PortRange{{First: 1, Last: math.MaxUint16}})
+	for round := range *rounds {
+		m.measure(b, inside, range1, round, bind)
+	}
+	reserve(ids[0], nil)
+	more(1000)
+	turns(many, inMany, quick...)
+	// The first jail has those that are bound.
+	const most = 1024
+	for n := range (math.MaxUint16 + 1) / most {
+		var ports []secmodel.PortRange
+		for p := n * most; p < (n+1)*most; p++ {
+			if p > 0 {
+				ports = append(ports, secmodel.PortRange{First: uint16(p), Last: uint16(p)})
+			}
+		}
+		id := ids[n+1]
+		if n == firstPort/most {
+			id = ids[0]
+		}
+		reserve(id, ports)
+	}
+	for round := range *rounds {
+		m.measure(b, inside, singly, round, bind)
+	}
+	outside.end(b)
+	inside.end(b)
+	for _, id := range ids {
+		if err := model.Destroy(id); err != nil {
+			b.Error(err)
+		}
+	}
+}
+
+func (m *kernel) report(b *testing.B) {
+	b.Helper()
+	unit := func(ns float64) float64 { return ns / 1000 }
+	for _, call := range append([]string{ps}, quick...) {
+		name := strings.ReplaceAll(call, "-", " ")
+		none, noise := m.best(unloaded, call), m.noise(unloaded, call)
+		compare := func(s state, goal *goal) {
+			if _, ok := m.all[s][call]; !ok {
+				return
+			}
+			if call == getpid || noise > 1.1 {
+				goal = nil // nobody is asked; nothing can be said
+			}
+			add(b, figure{Name: name + " by " + string(s), Unit: "µs", Ours: unit(m.best(s, call)),
+				Peer: string(unloaded), Peers: unit(none), Goal: goal})
+		}
+		host := ratioAtMost(max(1.02, noise))
+		compare(loaded, host)
+		compare(few, host)
+		compare(many, host)
+		for _, s := range []state{inFew, inMany, range1, singly} {
+			compare(s, ratioAtMost(1.05))
+		}
+		add(b, figure{Name: "  the noise: half of the rounds without a model", Unit: "µs", Ours: unit(noise * none), Peer: "the others", Peers: unit(none)})
+	}
+}
+
+// raiseProcesses lets there be enough of them.
+func (m *kernel) raiseProcesses(b *testing.B) {
+	b.Helper()
+	if err := setSysctl([]int32{unix.CTL_KERN, 6}, procs); err != nil { // KERN_MAXPROC
+		b.Fatalf("kern.maxproc=%d: %v", procs, err)
+	}
+}
