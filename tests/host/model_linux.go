@@ -3,6 +3,8 @@ package host
 import (
 	"errors"
 	"fmt"
+	"io"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,8 +38,17 @@ func (h *Host) startModel(t testing.TB) {
 
 // Model is a hostkern that was started.
 type Model struct {
-	Said Text
 	cmd  *exec.Cmd
+	said *os.File // not a pipe: what it says before it is ready is there then
+}
+
+// Said is all that it has said so far.
+func (m *Model) Said() string {
+	b, err := io.ReadAll(io.NewSectionReader(m.said, 0, math.MaxInt64))
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
 }
 
 // ErrForbidden is a machine that lets no hostkern run.
@@ -54,18 +65,25 @@ func StartModel(cmd *exec.Cmd, socket string) (*Model, error) {
 		return nil, err
 	}
 	defer ready.Close()
-	m := &Model{cmd: cmd}
-	cmd.Args = append(cmd.Args, "-s", socket, "--ready-fd", "3")
-	cmd.ExtraFiles = []*os.File{write}
-	cmd.Stdout, cmd.Stderr = &m.Said, &m.Said
-	err = cmd.Start()
-	write.Close()
+	defer write.Close()
+	said, err := os.CreateTemp("", "hostkern")
 	if err != nil {
 		return nil, err
 	}
+	if err := os.Remove(said.Name()); err != nil {
+		return nil, err
+	}
+	m := &Model{cmd: cmd, said: said}
+	cmd.Args = append(cmd.Args, "-s", socket, "--ready-fd", "3")
+	cmd.ExtraFiles = []*os.File{write}
+	cmd.Stdout, cmd.Stderr = said, said
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	write.Close()
 	if n, _ := ready.Read(make([]byte, 1)); n != 1 {
 		err := cmd.Wait()
-		said := strings.TrimSpace(m.Said.String())
+		said := strings.TrimSpace(m.Said())
 		if cmd.ProcessState.ExitCode() == exUnavailable {
 			return nil, fmt.Errorf("%w: %s", ErrForbidden, strings.TrimPrefix(said, "hostkern: "))
 		}
@@ -80,7 +98,7 @@ func (m *Model) Stop() error {
 	timer := time.AfterFunc(20*time.Second, func() { _ = m.cmd.Process.Signal(unix.SIGQUIT) })
 	defer timer.Stop()
 	if err = errors.Join(err, m.cmd.Wait()); err != nil {
-		return fmt.Errorf("hostkern: %w\n%s", err, m.Said.String())
+		return fmt.Errorf("hostkern: %w\n%s", err, m.Said())
 	}
 	return nil
 }

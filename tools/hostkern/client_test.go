@@ -520,9 +520,11 @@ var verbs = map[string]func([]string) (string, error){
 
 // bareFork forks without exec: the child of kind 0 ends, that of kind 1
 // stays, that of kind 2 makes one that stays and ends, and that of kind 3 too,
-// but ends by a fault.
+// but ends by a fault. No call of the child's may be one that Go preempts, as
+// are those that check races and pointers: there is no other thread to go on.
 //
 //go:norace
+//go:nocheckptr
 func bareFork(kind int) (int, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

@@ -108,7 +108,7 @@ func (d *daemonProcess) stop() {
 	d.model = nil
 }
 
-func (d *daemonProcess) said() string { return d.model.Said.String() }
+func (d *daemonProcess) said() string { return d.model.Said() }
 
 // jail makes a jail that is killed and destroyed at the test's end.
 func (d *daemonProcess) jail(name string, c secmodel.Config) secmodel.ID {

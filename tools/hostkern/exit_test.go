@@ -35,11 +35,10 @@ func here(t *testing.T) (*daemonProcess, *host) {
 		t.Skipf("hostkern can't run here: %v", err)
 	}
 	d := &daemonProcess{t: t, dir: t.TempDir()}
-	statePath = d.socket() + ".state"
 	if err := boot(); err != nil {
 		t.Fatal(err)
 	}
-	h, err := newHost()
+	h, err := newHost(d.socket() + ".state")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,8 +33,9 @@ type host struct {
 	softnet sync.Mutex // one automatic choice of a port at a time
 	boot    int64
 	verbose bool
-	opens   bool // are asked about, for devices
-	reaped  int  // guarded by mu
+	opens   bool   // are asked about, for devices
+	reaped  int    // guarded by mu
+	state   string // the file of it
 	saving  sync.Mutex
 	left    state // of an earlier hostkern, to be told the next
 
@@ -81,7 +82,7 @@ func newProcess(pid int, k kern.Proc, l *listener) *process {
 	return p
 }
 
-func newHost() (*host, error) {
+func newHost(state string) (*host, error) {
 	ep, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("epoll: %w", err)
@@ -89,7 +90,7 @@ func newHost() (*host, error) {
 	h := &host{
 		procs: map[int]*process{}, zombies: map[*process]struct{}{},
 		embryos: map[int]*embryo{}, listeners: map[int]*listener{},
-		ep: ep, boot: bootTime(),
+		ep: ep, boot: bootTime(), state: state,
 	}
 	return h, nil
 }

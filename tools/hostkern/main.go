@@ -130,15 +130,15 @@ func daemon(o *options) error {
 	}
 	defer lock.Close()
 	defer listener.Close() // removes the socket
-	statePath = o.socket + ".state"
-	old, err := readState(statePath)
+	path := o.socket + ".state"
+	old, err := readState(path)
 	if err != nil {
 		return &exitError{exDataErr, fmt.Errorf("%w; remove it to start anew", err)}
 	}
 	if err := kern.Boot(old.LastID); err != nil {
 		return &exitError{exSoftware, fmt.Errorf("the model does not load: %w", err)}
 	}
-	h, err := newHost()
+	h, err := newHost(path)
 	if err != nil {
 		return err
 	}
@@ -183,7 +183,7 @@ func daemon(o *options) error {
 	}
 	h.sync(false)
 	h.saveState()
-	s, err := readState(statePath)
+	s, err := readState(h.state)
 	if err == nil && len(s.Procs) > 0 {
 		h.say("stops while processes are in jails; what they ask for fails (ENOSYS) from now on, exit_group(2) too, at which Go programs spin:%s\n  remedy: start hostkern with --kill-leftovers", s.describe(s.Procs))
 	}

@@ -56,8 +56,6 @@ type stateEntry struct {
 	Start uint64 `json:"start"`
 }
 
-var statePath string
-
 var bootID = sync.OnceValue(func() string {
 	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
@@ -107,12 +105,12 @@ func (h *host) saveState() {
 	h.mu.RUnlock()
 	b, err := json.MarshalIndent(&s, "", "\t")
 	if err == nil {
-		temp := statePath + ".new"
+		temp := h.state + ".new"
 		if err = os.WriteFile(temp, append(b, '\n'), 0o600); err == nil {
 			// Over another file, a rename waits for the disk on some
 			// file systems, which nobody needs after a crash of the system.
-			if err = os.Remove(statePath); err == nil || os.IsNotExist(err) {
-				err = os.Rename(temp, statePath)
+			if err = os.Remove(h.state); err == nil || os.IsNotExist(err) {
+				err = os.Rename(temp, h.state)
 			}
 		}
 	}
