@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"sync"
@@ -39,14 +41,14 @@ func init() {
 		}
 		return "", unix.Bind(s, &unix.SockaddrInet4{Port: ports[1]})
 	})
-	// enter-often ID N: N threads at the same time; how many are told that
-	// they have entered.
+	// enter-often N ID...: N threads at the same time into each jail; how
+	// many are told that they have entered.
 	verb("enter-often", func(args []string) (string, error) {
 		n, err := numbers(args)
 		if err != nil {
 			return "", err
 		}
-		clients := make([]*secmodel.Client, n[1])
+		clients := make([]*secmodel.Client, n[0]*len(n[1:]))
 		for i := range clients {
 			if clients[i], err = secmodel.Open(); err != nil {
 				return "", err
@@ -58,12 +60,12 @@ func init() {
 			count int
 			begin = make(chan struct{})
 		)
-		for _, c := range clients {
+		for i, c := range clients {
 			wg.Go(func() {
 				runtime.LockOSThread()
 				defer runtime.UnlockOSThread()
 				<-begin
-				if c.Enter(secmodel.ID(n[0]), false) == nil {
+				if c.Enter(secmodel.ID(n[1+i%len(n[1:])]), false) == nil {
 					mu.Lock()
 					count++
 					mu.Unlock()
@@ -101,11 +103,61 @@ func TestEnteringOnce(t *testing.T) {
 	for range 5 {
 		j := newJail(t, secmodel.Config{})
 		a := start(t, part{})
-		got := a.do(t, "enter-often", j.id.String(), "4")
+		got := a.do(t, "enter-often", "4", j.id.String())
 		r := j.record(t)
 		check(t, got.Value == "1" && r.Processes == 1 && r.Entries == 1, "of four threads %q enter (%s); the record: %d processes, %d entries, want one", got.Value, got.Error, r.Processes, r.Entries)
 		a.end()
 		eventually(t, "the jail is empty", func() bool { return j.record(t).Processes == 0 })
+	}
+}
+
+// TestEnteringOneOfTwo: of threads that enter two jails at the same moment one
+// decides where the process is, with its root and its rules.
+func TestEnteringOneOfTwo(t *testing.T) {
+	need(t)
+	for range 5 {
+		both := []*jail{newJail(t, secmodel.Config{}), newJail(t, secmodel.Config{})}
+		for _, j := range both {
+			if err := os.WriteFile(filepath.Join(j.root, "tmp/which"), []byte(j.name), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a := start(t, part{})
+		got := a.do(t, "enter-often", "2", both[0].id.String(), both[1].id.String())
+		first, second := both[0].record(t), both[1].record(t)
+		check(t, got.Value == "1" && first.Processes+second.Processes == 1 && first.Entries+second.Entries == 1,
+			"of four threads %q enter (%s); the records: %d and %d processes, %d and %d entries, want one", got.Value, got.Error, first.Processes, second.Processes, first.Entries, second.Entries)
+		in := first
+		if second.Processes == 1 {
+			in = second
+		}
+		got = a.do(t, "read", "/tmp/which")
+		check(t, got.Value == in.Name, "in jail %s the root is that of %q (%s)", in.Name, got.Value, got.Error)
+		a.end()
+		eventually(t, "both are empty", func() bool { return both[0].record(t).Processes+both[1].record(t).Processes == 0 })
+	}
+}
+
+// TestNiceByUser: who makes all processes of a user nicer does so in the own
+// jail only, whoever has the number elsewhere.
+func TestNiceByUser(t *testing.T) {
+	need(t)
+	for who, uid := range uids {
+		j := newJail(t, secmodel.Config{Allow: []string{"nice"}})
+		a, fellow := j.actor(t, uid), j.actor(t, uid)
+		others := map[string]*actor{"the host": start(t, part{UID: uid, Observe: true}), "another jail": newJail(t, secmodel.Config{}).actor(t, uid)}
+		before := map[string]string{}
+		for name, o := range others {
+			before[name] = o.do(t, "priority").Value
+		}
+		was := fellow.do(t, "priority")
+		got := a.do(t, "renice-user", strconv.Itoa(uid), "3")
+		after := fellow.do(t, "priority")
+		t.Logf("%s: %s; a fellow's priority was %s and is %s", who, got, was.Value, after.Value)
+		for name, o := range others {
+			now := o.do(t, "priority")
+			check(t, now.Error == "" && now.Value == before[name], "jailed %s has changed the priority of the same user of %s from %s to %s (%s)", who, name, before[name], now.Value, now.Error)
+		}
 	}
 }
 
@@ -331,7 +383,19 @@ func TestEntryAgainstKill(t *testing.T) {
 }
 
 func init() {
-	// connect PORT: a connection that is kept.
+	verb("priority", func([]string) (string, error) {
+		n, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
+		return strconv.Itoa(n), err
+	})
+	// renice-user UID N: all of a user's, to the priority and N less.
+	verb("renice-user", func(args []string) (string, error) {
+		n, err := numbers(args)
+		if err != nil {
+			return "", err
+		}
+		return "", unix.Setpriority(unix.PRIO_USER, n[0], niceness+n[1])
+	})
+	// connect PORT: a connection that is kept, and its own port.
 	verb("connect", func(args []string) (string, error) {
 		n, err := numbers(args)
 		if err != nil {
@@ -342,7 +406,14 @@ func init() {
 			return "", err
 		}
 		held = append(held, s)
-		return "", unix.Connect(s, &unix.SockaddrInet4{Port: n[0], Addr: [4]byte{127, 0, 0, 1}})
+		if err := unix.Connect(s, &unix.SockaddrInet4{Port: n[0], Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+			return "", err
+		}
+		at, err := unix.Getsockname(s)
+		if err != nil {
+			return "", fmt.Errorf("getsockname: %v", err)
+		}
+		return strconv.Itoa(at.(*unix.SockaddrInet4).Port), nil
 	})
 	// accept: a connection to the socket that was bound last, kept before it.
 	verb("accept", func([]string) (string, error) {

@@ -260,9 +260,9 @@ func TestTracedMayNotEnter(t *testing.T) {
 	if got.Error != "" {
 		t.Fatal(got.Error)
 	}
-	got = traced.do(t, "enter", j.id.String())
-	check(t, got.Reason == int(secmodel.ReasonTraced), "a traced process enters: reason %d (%s)", got.Reason, got.Error)
-	tracer.end()
+	got, err := traced.ask("enter", j.id.String())
+	tracer.end() // else nobody can wait for the other
+	check(t, err == nil && got.Reason == int(secmodel.ReasonTraced), "a traced process enters: reason %d (%s) %v", got.Reason, got.Error, err)
 }
 
 func TestCreateIsRefused(t *testing.T) {

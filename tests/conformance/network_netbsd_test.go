@@ -3,9 +3,13 @@ package conformance
 import (
 	"encoding/binary"
 	"fmt"
+	"strconv"
+	"testing"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"jails/src/secmodel"
 )
 
 const (
@@ -159,10 +163,6 @@ func route(what byte) error {
 
 // tcpdrop drops a connection of its own.
 func tcpdrop(int) error {
-	mib, err := node("net.inet.tcp.drop")
-	if err != nil {
-		return err
-	}
 	return socket(unix.AF_INET, unix.SOCK_STREAM, 0, func(server int) error {
 		if err := unix.Bind(server, &unix.SockaddrInet4{Addr: loopback}); err != nil {
 			return err
@@ -182,15 +182,72 @@ func tcpdrop(int) error {
 			if err != nil {
 				return err
 			}
-			address := int32(binary.LittleEndian.Uint32(loopback[:]))
-			_, _, errno := unix.Syscall6(unix.SYS___SYSCTL, uintptr(unsafe.Pointer(&append(mib, address, swap(there), address, swap(here))[0])),
-				uintptr(len(mib)+4), 0, bytesAt(make([]byte, 8)), bytesAt(make([]byte, 256)), 256)
-			if errno != 0 {
-				return errno
-			}
-			return nil
+			return drop(here, there)
 		})
 	})
+}
+
+// drop drops the connection from one port to another.
+func drop(here, there int) error {
+	mib, err := node("net.inet.tcp.drop")
+	if err != nil {
+		return err
+	}
+	address := int32(binary.LittleEndian.Uint32(loopback[:]))
+	mib = append(mib, address, swap(there), address, swap(here))
+	_, _, errno := unix.Syscall6(unix.SYS___SYSCTL, uintptr(unsafe.Pointer(&mib[0])), uintptr(len(mib)), 0, bytesAt(make([]byte, 8)), bytesAt(make([]byte, 256)), 256)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+func init() {
+	// drop HERE THERE: a connection of whoever it is.
+	verb("drop", func(args []string) (string, error) {
+		ports, err := numbers(args)
+		if err != nil {
+			return "", err
+		}
+		return "", drop(ports[0], ports[1])
+	})
+}
+
+// TestConnectionsAreKept: who has the same number on the host, or in another
+// jail, drops no connection of a jail, whatever that one's words are.
+func TestConnectionsAreKept(t *testing.T) {
+	need(t)
+	port := 7694
+	for who, uid := range uids {
+		port++
+		j, other := newJail(t, secmodel.Config{}), newJail(t, secmodel.Config{Allow: []string{"socket-drop"}})
+		a := j.actor(t, uid)
+		if got := a.do(t, "bind", "tcp", "127.0.0.1", strconv.Itoa(port), "listening", "reuse"); got.Error != "" {
+			t.Fatal(got.Error)
+		}
+		client := j.actor(t, uid)
+		got := client.do(t, "connect", strconv.Itoa(port))
+		if got.Error != "" {
+			t.Fatal(got.Error)
+		}
+		here := got.Value
+		outside := map[string]*actor{"another jail's " + who: other.actor(t, uid)}
+		if uid != 0 {
+			outside["the host's "+who] = start(t, part{UID: uid})
+		}
+		for name, o := range outside {
+			got := o.do(t, "drop", here, strconv.Itoa(port))
+			check(t, got.errno() == unix.EPERM, "%s drops a connection of jailed %s: %s (%s), want EPERM", name, who, got, got.Error)
+		}
+		j.change(t, high)
+		got = a.do(t, "drop", here, strconv.Itoa(port))
+		check(t, got.errno() == unix.EPERM, "high: jailed %s drops its connection: %s, want EPERM", who, got)
+		j.change(t, secmodel.Config{})
+		got = a.do(t, "drop", here, strconv.Itoa(port))
+		check(t, got.Error == "", "low: jailed %s drops its connection: %s (%s)", who, got, got.Error)
+		got = a.do(t, "drop", here, strconv.Itoa(port))
+		check(t, got.errno() == unix.ESRCH, "it is dropped, and there still: %s", got)
+	}
 }
 
 var loopback = [4]byte{127, 0, 0, 1}

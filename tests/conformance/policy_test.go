@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"jails/src/secmodel"
+	"jails/tests/matrix"
 )
 
 // An attempt is something that a program does which makes the kernel ask the
@@ -43,65 +44,6 @@ type attempt struct {
 	// disposable: where wrongly allowed it would end the machine, so it is
 	// tried where that does not matter only, and never on the host.
 	disposable bool
-}
-
-// relation is where an attempt's target is, seen from the one who tries.
-type relation string
-
-const (
-	none  relation = ""
-	own   relation = "own jail" // or, for the host, the host
-	other relation = "other jail"
-	hosts relation = "host"
-	dying relation = "dying jail"
-)
-
-// situation is all that an answer depends on.
-type situation struct {
-	config secmodel.Config
-	rel    relation
-	listed bool
-	dying  bool // the one who tries is in a dying jail
-}
-
-// denies resolves one rule: the verdict of the level, the words, and for
-// verdicts that depend on the object, the object.
-func denies(r secmodel.Rule, s situation) bool {
-	if s.dying {
-		return true
-	}
-	v := r.Verdict[s.config.Level]
-	if r.Word != "" {
-		switch {
-		case slices.Contains(s.config.Deny, r.Word):
-			v = secmodel.Deny
-		case slices.Contains(s.config.Allow, r.Word) && v == secmodel.Deny:
-			// What the word gives back is what the lowest level
-			// gives, if that gives anything.
-			if v = r.Verdict[secmodel.Low]; v == secmodel.Deny {
-				v = secmodel.Defer
-			}
-		}
-	}
-	switch v {
-	case secmodel.Defer, secmodel.Port:
-		return false
-	case secmodel.Own:
-		return s.rel != own && s.rel != none
-	case secmodel.Listed:
-		return !s.listed
-	}
-	return true
-}
-
-// observes says whether what a rule denies passes, for the jail is observed:
-// its word would allow it, or another level.
-func observes(r secmodel.Rule, s situation) bool {
-	if !s.config.Observe || s.dying || r.Word == "" {
-		return false
-	}
-	s.config = secmodel.Config{Level: s.config.Level, Allow: []string{r.Word}}
-	return !denies(r, s)
 }
 
 // table is the kernel's policy by "scope name".
@@ -172,44 +114,21 @@ func TestEveryRuleIsAsked(t *testing.T) {
 	t.Logf("%d rules: %d asked, %d can't be", len(rules), len(asked), len(unaskable))
 }
 
-// TestFloor wants what no administrator can lift to be so in the kernel's own
-// table, at every level.
-func TestFloor(t *testing.T) {
+// TestTable wants the kernel's own table to be what tests/matrix has thought
+// out, line by line: no more, no less, no weaker.
+func TestTable(t *testing.T) {
 	need(t)
-	rules := table(t)
-	for _, name := range floor {
-		r, ok := rules[name]
-		if !check(t, ok, "the kernel's table lacks %q, of the floor", name) {
-			continue
-		}
-		check(t, r.Verdict == [3]secmodel.Verdict{secmodel.Deny, secmodel.Deny, secmodel.Deny} && r.Word == "",
-			"%q is of the floor, but the kernel's table says %v, word %q", name, r.Verdict, r.Word)
+	rules, err := model.Policy()
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, name := range apart {
-		r, ok := rules[name]
-		if !check(t, ok, "the kernel's table lacks %q, which keeps jails apart", name) {
-			continue
-		}
-		for level, v := range r.Verdict {
-			check(t, v == secmodel.Own || v == secmodel.Deny,
-				"%q must keep jails apart, but at level %d the kernel's table says %v", name, level, v)
-		}
+	wrong := matrix.Compare(rules)
+	for range len(rules) - len(wrong) {
+		check(t, true, "")
 	}
-	// A level never gives what a lower one does not.
-	for name, r := range rules {
-		check(t, weight(r.Verdict[0]) <= weight(r.Verdict[1]) && weight(r.Verdict[1]) <= weight(r.Verdict[2]),
-			"%q grows weaker as levels rise: %v", name, r.Verdict)
+	for _, w := range wrong {
+		check(t, false, "%s", w)
 	}
-}
-
-func weight(v secmodel.Verdict) int {
-	switch v {
-	case secmodel.Defer:
-		return 0
-	case secmodel.Deny:
-		return 2
-	}
-	return 1
 }
 
 // TestWords wants each word to lift something and to be of use.
@@ -278,6 +197,7 @@ func testScope(t *testing.T, scope string) {
 	for why, names := range impossible {
 		t.Run("impossible", func(t *testing.T) { skip(t, strings.Join(names, ", ")+": "+why) })
 	}
+	t.Run("bystanders", func(t *testing.T) { th.bystanders(t, scope) })
 	all := configs(t)
 	for _, label := range slices.Sorted(maps.Keys(all)) {
 		t.Run(label, func(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 
 const (
 	sysPtrace         = 26
+	sysSetlogin       = 50
 	sysKtrace         = 45
 	sysSetparam       = 346
 	sysGetparam       = 347
@@ -171,6 +172,15 @@ func init() {
 			binary.LittleEndian.PutUint32(b, ^uint32(0)) // PRI_NONE
 			return call(sysSetparam, uintptr(pid), 0, 0, param)
 		}},
+		attempt{name: "sched_setparam real-time", rules: []string{"process scheduler.setparam"}, targets: true, do: func(pid int) error {
+			const fifo, other = 1, 0
+			param, b := buffer(8)
+			if err := call(sysSetparam, uintptr(pid), 0, fifo, param); err != nil {
+				return err
+			}
+			binary.LittleEndian.PutUint32(b, ^uint32(0)) // PRI_NONE
+			return call(sysSetparam, uintptr(pid), 0, other, param)
+		}},
 		attempt{name: "sched_getaffinity", rules: []string{"process scheduler.getaffinity"}, targets: true, do: func(pid int) error {
 			set, _ := buffer(32)
 			return call(sysGetaffinity, uintptr(pid), 0, 32, set)
@@ -182,11 +192,33 @@ func init() {
 		attempt{name: "setgroups", rules: []string{"process setid"}, do: func(int) error {
 			return syscall.Setgroups(nil)
 		}},
+		attempt{name: "seteuid", rules: []string{"process setid"}, do: thereAndBack(unix.Seteuid, os.Geteuid)},
+		attempt{name: "setegid", rules: []string{"process setid"}, do: thereAndBack(unix.Setegid, os.Getegid)},
+		attempt{name: "setreuid", rules: []string{"process setid"}, do: thereAndBack(func(id int) error { return unix.Setreuid(-1, id) }, os.Geteuid)},
+		attempt{name: "setregid", rules: []string{"process setid"}, do: thereAndBack(func(id int) error { return unix.Setregid(-1, id) }, os.Getegid)},
+		attempt{name: "setlogin", rules: []string{"process setid"}, do: func(int) error {
+			return call(sysSetlogin, text("conformance"))
+		}},
 		attempt{name: "fork", rules: []string{"process fork", "vnode isexec"}, quiet: []string{"process rlimit.bypass"}, do: func(int) error {
 			_, err := forkExit()
 			return err
 		}},
 	)
+}
+
+// thereAndBack changes an id for a moment.
+func thereAndBack(set func(int) error, get func() int) func(int) error {
+	return func(int) error {
+		const other = 7
+		before := get()
+		if err := set(other); err != nil {
+			return err
+		}
+		if err := set(before); err != nil {
+			return fmt.Errorf("back to %d: %v", before, err)
+		}
+		return nil
+	}
 }
 
 // kinfo is what the kernel tells of a process: EPERM if it tells nothing.

@@ -58,6 +58,9 @@ func init() {
 		attempt{name: "acct", rules: []string{"system accounting"}, do: func(int) error {
 			return call(sysAcct, text("/no/such/file"))
 		}},
+		attempt{name: "acct off", rules: []string{"system accounting"}, do: func(int) error {
+			return call(sysAcct, 0) // as it is
+		}},
 		attempt{name: "chroot", rules: []string{"system chroot.chroot"}, do: func(int) error {
 			return unix.Chroot("/")
 		}},

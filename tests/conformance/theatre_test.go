@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"jails/src/secmodel"
+	"jails/tests/matrix"
 )
 
 // A theatre is the jails, actors and targets of one run through the attempts.
@@ -20,9 +21,9 @@ type theatre struct {
 	other   *jail
 	dead    *jail
 	rules   map[string]secmodel.Rule
-	cast    map[who]*actor    // those who try
-	targets map[string]int    // process ids, by relation and uid
-	usual   map[string]answer // by attempt and uid
+	cast    map[who]*actor           // those who try
+	targets map[*jail]map[string]int // process ids, by jail, nil for the host, and user
+	usual   map[string]answer        // by attempt and uid
 }
 
 // uids of those who try, by name.
@@ -43,14 +44,19 @@ func newTheatre(t testing.TB) *theatre {
 	t.Helper()
 	th := &theatre{
 		t: t, root: newRoot(t),
-		rules: table(t), cast: map[who]*actor{}, targets: map[string]int{}, usual: map[string]answer{},
+		rules: table(t), cast: map[who]*actor{}, targets: map[*jail]map[string]int{nil: {}}, usual: map[string]answer{},
 		jail: newJail(t, secmodel.Config{}), other: newJail(t, secmodel.Config{}), dead: newJail(t, secmodel.Config{}),
 	}
 	for name, uid := range uids {
-		th.targets[string(own)+name] = th.jail.actor(t, uid).pid
-		th.targets[string(other)+name] = th.other.actor(t, uid).pid
-		th.targets[string(dying)+name] = th.dead.actor(t, uid).pid
-		th.targets[string(hosts)+name] = start(t, part{UID: uid, Observe: true, Root: th.root}).pid
+		for _, j := range []*jail{th.jail, th.other, th.dead} {
+			if th.targets[j] == nil {
+				th.targets[j] = map[string]int{}
+			}
+			th.targets[j][name] = j.actor(t, uid).pid
+		}
+		th.targets[nil][name] = start(t, part{UID: uid, Observe: true, Root: th.root}).pid
+		// Nobody enters it later.
+		th.actor(t, who{name: name, in: matrix.Dying})
 	}
 	// Killed with a signal that ends nobody, a jail goes on dying.
 	if err := model.Kill(th.dead.id, int(unix.SIGURG)); err != nil {
@@ -61,8 +67,9 @@ func newTheatre(t testing.TB) *theatre {
 
 // who is one of those that try.
 type who struct {
-	name   string // root, user
-	jailed bool
+	name string // root, user
+	// in is where: None for the host, Own for the jail that is changed.
+	in matrix.Relation
 	// free: on the host, and in its own root, not one like the jails'.
 	free bool
 	// unasked: on the host, where the model is not asked about it at all.
@@ -70,10 +77,43 @@ type who struct {
 }
 
 func (w who) String() string {
-	if w.jailed {
+	switch w.in {
+	case matrix.None:
+		return "host " + w.name
+	case matrix.Own:
 		return "jailed " + w.name
 	}
-	return "host " + w.name
+	return string(w.in) + "'s " + w.name
+}
+
+// jailOf is the jail of one who tries, nil for the host.
+func (th *theatre) jailOf(w who) *jail {
+	switch w.in {
+	case matrix.Own:
+		return th.jail
+	case matrix.Other:
+		return th.other
+	case matrix.Dying:
+		return th.dead
+	}
+	return nil
+}
+
+// target is the process of a relation to one who tries; for one on the host
+// the own jail is the one that is changed.
+func (th *theatre) target(w who, rel matrix.Relation) int {
+	j := th.jail
+	switch {
+	case rel == matrix.Hosts:
+		j = nil
+	case rel == matrix.Dying:
+		j = th.dead
+	case rel == matrix.Own && w.in != matrix.None:
+		j = th.jailOf(w)
+	case rel == matrix.Other && w.in != matrix.Other:
+		j = th.other
+	}
+	return th.targets[j][w.name]
 }
 
 // actor returns the one who tries, started if need be.
@@ -83,8 +123,8 @@ func (th *theatre) actor(t testing.TB, w who) *actor {
 		return a
 	}
 	p := part{UID: uids[w.name]}
-	if w.jailed {
-		p.Jail = th.jail.id
+	if j := th.jailOf(w); j != nil {
+		p.Jail = j.id
 	} else {
 		p.Observe = !w.unasked
 		if !w.free {
@@ -107,19 +147,19 @@ func (th *theatre) spoiled(w who) {
 }
 
 // relations are those in which the attempt can be tried.
-func (a *attempt) relations() []relation {
+func (a *attempt) relations() []matrix.Relation {
 	if a.targets {
-		return []relation{own, other, hosts, dying}
+		return []matrix.Relation{matrix.Own, matrix.Other, matrix.Hosts, matrix.Dying}
 	}
-	return []relation{none}
+	return []matrix.Relation{matrix.None}
 }
 
 // try asks one actor for one attempt.
-func (th *theatre) try(t testing.TB, a *attempt, w who, rel relation) answer {
+func (th *theatre) try(t testing.TB, a *attempt, w who, rel matrix.Relation) answer {
 	t.Helper()
 	args := []string{a.name}
 	if a.targets {
-		args = append(args, strconv.Itoa(th.targets[string(rel)+w.name]))
+		args = append(args, strconv.Itoa(th.target(w, rel)))
 	}
 	got := th.actor(t, w).do(t, "attempt", args...)
 	if a.spoils {
@@ -151,9 +191,9 @@ func (th *theatre) baseline(t testing.TB, a *attempt, name string) answer {
 	if got, ok := th.usual[key]; ok {
 		return got
 	}
-	rel := none
+	rel := matrix.None
 	if a.targets {
-		rel = hosts
+		rel = matrix.Hosts
 	}
 	w := a.host(name)
 	got := th.try(t, a, w, rel)
@@ -184,7 +224,7 @@ func (th *theatre) run(t *testing.T, scope, label string, config secmodel.Config
 		}
 		for name := range uids {
 			for _, rel := range a.relations() {
-				th.judge(t, label, a, who{name: name, jailed: true}, situation{config: config, rel: rel, listed: a.listed})
+				th.judge(t, label, a, who{name, matrix.Own, false, false}, matrix.Situation{Config: config, Relation: rel, Listed: a.listed})
 			}
 			if !a.disposable {
 				th.judgeHost(t, label, a, name)
@@ -193,11 +233,39 @@ func (th *theatre) run(t *testing.T, scope, label string, config secmodel.Config
 	}
 }
 
+// bystanders have those try who are in another jail, at the other end of what
+// there is, and in a dying one: what the one jail is told is no matter to
+// them.
+func (th *theatre) bystanders(t *testing.T, scope string) {
+	t.Helper()
+	most := secmodel.Config{Level: secmodel.Low, Allow: words(t)}
+	least := secmodel.Config{Level: secmodel.High, Deny: words(t)}
+	for _, c := range []struct{ here, there secmodel.Config }{{most, least}, {least, most}} {
+		th.jail.change(t, c.here)
+		th.other.change(t, c.there)
+		for i := range attempts {
+			a := &attempts[i]
+			if !strings.HasPrefix(a.rules[0], scope+" ") || th.impossible(t, a) != "" {
+				continue
+			}
+			for name := range uids {
+				for _, rel := range a.relations() {
+					s := matrix.Situation{Config: c.there, Relation: rel, Listed: a.listed}
+					th.judge(t, "beside", a, who{name, matrix.Other, false, false}, s)
+					if s.Dying = true; !a.spoils {
+						th.judge(t, "dying", a, who{name, matrix.Dying, false, false}, s)
+					}
+				}
+			}
+		}
+	}
+}
+
 // decides is the rule that refuses an attempt, of those that are asked, and
 // its place among them.
-func (th *theatre) decides(a *attempt, s situation) (r secmodel.Rule, place int, denied bool) {
+func (th *theatre) decides(a *attempt, s matrix.Situation) (r secmodel.Rule, place int, denied bool) {
 	for i, name := range a.rules {
-		if r, ok := th.rules[name]; ok && denies(r, s) && !observes(r, s) {
+		if r, ok := th.rules[name]; ok && s.Denies(r) && !s.Observed(r) {
 			return r, i, true
 		}
 	}
@@ -206,9 +274,9 @@ func (th *theatre) decides(a *attempt, s situation) (r secmodel.Rule, place int,
 
 // passes are the rules that would refuse an attempt, were the jail not
 // observed, of the first n.
-func (th *theatre) passes(a *attempt, s situation, n int) (passed []secmodel.Rule) {
+func (th *theatre) passes(a *attempt, s matrix.Situation, n int) (passed []secmodel.Rule) {
 	for _, name := range a.rules[:n] {
-		if r, ok := th.rules[name]; ok && denies(r, s) && observes(r, s) {
+		if r, ok := th.rules[name]; ok && s.Denies(r) && s.Observed(r) {
 			passed = append(passed, r)
 		}
 	}
@@ -220,14 +288,14 @@ func (th *theatre) passes(a *attempt, s situation, n int) (passed []secmodel.Rul
 func (th *theatre) judgeObserved(t *testing.T, what string, a *attempt, w who, passes []secmodel.Rule, usual answer, observed map[string]uint64, others ...secmodel.Rule) {
 	t.Helper()
 	for _, r := range passes {
-		if observed[r.Scope] == 0 && !uncounted(r) && usual.Error == "" && !(a.early && w.name != "root") {
+		if observed[r.Scope] == 0 && matrix.Counts(r) && usual.Error == "" && !(a.early && w.name != "root") {
 			check(t, false, "%s: %s passes, and is not observed: %v", what, r.Name, observed)
 		}
 	}
 	if len(observed) == 0 {
 		return
 	}
-	all, err := model.Events(th.jail.id, 0)
+	all, err := model.Events(th.jailOf(w).id, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,17 +306,11 @@ func (th *theatre) judgeObserved(t *testing.T, what string, a *attempt, w who, p
 	e := all[len(all)-1]
 	known := slices.ContainsFunc(append(passes, others...), func(r secmodel.Rule) bool { return r.Scope == e.Scope && r.Name == e.Name() }) ||
 		slices.Contains(a.quiet, e.Scope+" "+e.Name())
-	check(t, known && e.Jail == th.jail.id && e.Repeats > 0 && e.Command != "", "%s: the event is %+v, of %q", what, e, e.Name())
-}
-
-// uncounted: what is only not shown is no attack, and the limit on processes
-// is asked about though it is not reached.
-func uncounted(r secmodel.Rule) bool {
-	return strings.Contains(r.Name, "cansee.") || r.Name == "rlimit.bypass"
+	check(t, known && e.Jail == th.jailOf(w).id && e.Repeats > 0 && e.Command != "", "%s: the event is %+v, of %q", what, e, e.Name())
 }
 
 // judge has one in the jail try once, and compares.
-func (th *theatre) judge(t *testing.T, label string, a *attempt, w who, s situation) {
+func (th *theatre) judge(t *testing.T, label string, a *attempt, w who, s matrix.Situation) {
 	t.Helper()
 	r, place, denied := th.decides(a, s)
 	if !denied && a.disposable {
@@ -260,23 +322,25 @@ func (th *theatre) judge(t *testing.T, label string, a *attempt, w who, s situat
 		usual = th.baseline(t, a, w.name)
 	}
 	th.actor(t, w) // counts nothing of its start
-	before := th.jail.record(t)
-	got := th.try(t, a, w, s.rel)
-	after := th.jail.record(t)
+	before := th.jailOf(w).record(t)
+	got := th.try(t, a, w, s.Relation)
+	after := th.jailOf(w).record(t)
 	grown, observed := growth(before.Denials, after.Denials), growth(before.Observed, after.Observed)
 	what := fmt.Sprintf("%s: %s: %s", label, w, a.name)
-	if s.rel != none {
-		what += " at the " + string(s.rel)
+	if s.Relation != matrix.None {
+		what += " at the " + string(s.Relation)
 	}
-	if s.dying {
+	if s.Dying {
 		// Whatever is asked first denies.
-		check(t, got.Error != "" && len(grown) > 0, "%s: the jail is dying, but this got %q, denials %v", what, got, grown)
+		asked := len(grown) > 0 || a.early && w.name != "root"
+		check(t, got.Error != "" && asked && len(observed) == 0, "%s: the jail is dying, but this got %q, denials %v, observed %v", what, got, grown, observed)
+		tally.rule(w, true, a.rules[0])
 		return
 	}
 	if !denied {
 		th.judgeObserved(t, what, a, w, th.passes(a, s, len(a.rules)), usual, observed)
 		for _, name := range a.quiet {
-			if r, ok := th.rules[name]; ok && denies(r, s) && grown[r.Scope] > 0 {
+			if r, ok := th.rules[name]; ok && s.Denies(r) && grown[r.Scope] > 0 {
 				delete(grown, r.Scope)
 			}
 		}
@@ -297,7 +361,7 @@ func (th *theatre) judge(t *testing.T, label string, a *attempt, w who, s situat
 		// An earlier question has another answer already.
 		counted = true
 	}
-	if uncounted(r) {
+	if !matrix.Counts(r) {
 		counted = len(grown) == 0
 	}
 	check(t, refused && counted, "%s: the table denies, but this got %q (%s), denials %v", what, got, got.Error, grown)
@@ -317,9 +381,8 @@ func (th *theatre) judgeHost(t *testing.T, label string, a *attempt, name string
 		return
 	}
 	w := a.host(name)
-	r, _, denied := th.decides(a, situation{rel: other})
-	denied = denied && name != "root" && r.Verdict[secmodel.Low] == secmodel.Own
-	for rel, j := range map[relation]*jail{own: th.jail, dying: th.dead} {
+	r, _, denied := th.decides(a, matrix.Situation{Host: true, Root: name == "root", Relation: matrix.Other})
+	for rel, j := range map[matrix.Relation]*jail{matrix.Own: th.jail, matrix.Dying: th.dead} {
 		before := j.record(t).Denials
 		got := th.try(t, a, w, rel)
 		grown := growth(before, j.record(t).Denials)

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"errors"
 	"os"
 	"time"
 
@@ -83,6 +84,33 @@ func init() {
 		attempt{name: "write set-group-id file", rules: []string{"vnode retainsgid"}, do: inTmp(func(name string) error {
 			return retains(name, os.ModeSetgid)
 		})},
+		// What root may with others' files, and owners not even with theirs.
+		attempt{name: "chmod another's file", rules: []string{"vnode writesecurity"}, do: func(int) error { return unix.Chmod("/tmp/file", 0o666) }},
+		attempt{name: "chmod sticky", rules: []string{"vnode writesecurity"}, do: inTmp(func(name string) error { return unix.Chmod(name, 0o1600) })},
+		attempt{name: "chmod set-group-id of another's group", rules: []string{"vnode chown", "vnode writesecurity"}, do: inTmp(func(name string) error {
+			if err := os.Chown(name, -1, 7); err != nil {
+				return err
+			}
+			return unix.Chmod(name, 0o2600)
+		})},
+		attempt{name: "chgrp set-user-id file", rules: []string{"vnode chown", "vnode retainsuid"}, do: inTmp(func(name string) error {
+			if err := unix.Chmod(name, 0o4600); err != nil {
+				return err
+			}
+			return os.Chown(name, -1, os.Getegid())
+		})},
+		attempt{name: "chflags another's file", rules: []string{"vnode writeflags"}, do: func(int) error { return unix.Chflags("/tmp/file", 0) }},
+		attempt{name: "utimes another's file", rules: []string{"vnode writetimes"}, do: func(int) error {
+			return unix.Utimes("/tmp/file", []unix.Timeval{{Sec: 1}, {Sec: 1}})
+		}},
+		attempt{name: "touch another's file", rules: []string{"vnode writetimes"}, do: func(int) error { return unix.Utimes("/tmp/file", nil) }},
+		attempt{name: "unlink another's file", rules: []string{"vnode delete"}, do: func(int) error {
+			// In a directory where one's own only go: and root's come back.
+			if err := unix.Unlink("/tmp/file"); err != nil {
+				return err
+			}
+			return errors.Join(os.WriteFile("/tmp/file", []byte("file\n"), 0o666), os.Chmod("/tmp/file", 0o666))
+		}},
 		attempt{name: "access file", rules: []string{"vnode access"}, do: func(int) error { return unix.Access("/tmp", unix.W_OK) }},
 	)
 }

@@ -2,7 +2,6 @@ package matrix
 
 import (
 	"slices"
-	"strings"
 
 	"jails/src/secmodel"
 )
@@ -124,9 +123,4 @@ func (s Situation) Bind(rules map[string]secmodel.Rule, b Berth) (rule, scope st
 		rule, scope = "bind.privport", "network"
 	}
 	return rule, scope, rule != "" && !floor && s.Config.Observe && !s.Host
-}
-
-// Is says whether a rule is of a scope, and its name begins so.
-func Is(r secmodel.Rule, scope, name string) bool {
-	return r.Scope == scope && strings.HasPrefix(r.Name, name)
 }

@@ -117,7 +117,7 @@ func newWorkshop(t *testing.T) *workshop {
 			t.Fatal(err)
 		}
 	}
-	for _, dir := range []string{"src", "sys", "tools/hostkern", "tests/host"} {
+	for _, dir := range []string{"src", "sys", "tools/hostkern", "tests/host", "tests/matrix"} {
 		if err := os.CopyFS(filepath.Join(w.tree, dir), os.DirFS(filepath.Join(w.top, dir))); err != nil {
 			t.Fatal(err)
 		}
