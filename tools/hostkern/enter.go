@@ -136,66 +136,51 @@ func (c *client) prepare(cmd *kern.Request, listener int) (restore func(), y rep
 	if st.IDs.UID[1] != 0 {
 		return func() {}, y // whom the model refuses first of all
 	}
+	// Limits first: they can fail, and what the model has done can't be
+	// undone. Of who the model refuses they are set back.
+	was, err := readLimits(p.pid)
+	if err != nil {
+		return fail(err)
+	}
+	mask, soft, hard, _ := kern.JailLimits(cmd.ID)
+	if i, err := was.set(mask, &soft, &hard); err != nil {
+		return nil, reply{err: err, data: replyOf(reasonLimit, int32(i)), used: uint64(len(replyOf(0, 0))), fd: -1}
+	}
+	if err := c.show(&st, listener, was); err != nil {
+		was.restore()
+		return fail(err)
+	}
+	return was.restore, y
+}
+
+// show tells the hosted kernel what /proc shows of who enters. What it opens
+// for that is the hosted kernel's when it returns nil, or closed.
+func (c *client) show(st *status, listener int, was *limits) (err error) {
+	p := c.p
 	// All processes are looked at, while this one goes on.
 	shared := make(chan sharing, 1)
 	go func() { shared <- sharedWith(p.pid) }()
-	// Limits first: they can fail, and what the model has done can't be
-	// undone. Of who the model refuses they are set back.
-	mask, soft, hard, _ := kern.JailLimits(cmd.ID)
-	var old [kern.NLimits]unix.Rlimit
-	var ksoft, khard [kern.NLimits]uint64
-	for i, n := range linuxLimit {
-		if n == -1 {
-			ksoft[i], khard[i] = netbsdInfinity, netbsdInfinity
-			continue
+	flags, session, err := entryFlags(p.pid, st)
+	fds, err2 := readFDs(p, listener)
+	defer func() {
+		if err != nil {
+			closeDirectories(fds)
 		}
-		if err := unix.Prlimit(p.pid, n, nil, &old[i]); err != nil {
-			return fail(fmt.Errorf("limit %d: %w", i, err))
-		}
-		ksoft[i], khard[i] = toNetBSD(old[i].Cur), toNetBSD(old[i].Max)
-	}
-	set := 0
-	restore = func() {
-		for i := range set {
-			if linuxLimit[i] != -1 && mask&(1<<i) != 0 {
-				_ = unix.Prlimit(p.pid, linuxLimit[i], &old[i], nil)
-			}
-		}
-	}
-	for i, n := range linuxLimit {
-		set = i
-		if n == -1 || mask&(1<<i) == 0 {
-			continue
-		}
-		r := unix.Rlimit{Cur: toLinux(soft[i]), Max: toLinux(hard[i])}
-		if err := unix.Prlimit(p.pid, n, &r, nil); err != nil {
-			restore()
-			return nil, reply{err: err, data: replyOf(reasonLimit, int32(i)), used: uint64(len(replyOf(0, 0))), fd: -1}
-		}
-	}
-	set = kern.NLimits
-
-	flags, session, err := entryFlags(p.pid, &st)
-	if err != nil {
-		restore()
-		return fail(err)
-	}
-	fds, err := readFDs(p, listener)
+	}()
 	found := <-shared
 	flags |= found.flags
-	if err = errors.Join(err, found.err); err != nil {
-		closeDirectories(fds)
-		restore()
-		return fail(err)
+	if err := errors.Join(err, err2, found.err); err != nil {
+		return err
 	}
 	cwd, rootfd, chrooted, err := directories(p.pid)
 	if err != nil {
-		closeDirectories(fds)
-		restore()
-		return fail(err)
+		return err
 	}
+	taken := false
+	soft, hard := was.netbsd()
 	err = c.h.ask(p, nil, func(k, _ kern.Proc) error {
-		k.SetLimits(&ksoft, &khard)
+		k.SetLimits(&soft, &hard)
+		taken = true
 		if err := k.SetDirs(cwd, rootfd, chrooted); err != nil {
 			return err
 		}
@@ -205,11 +190,11 @@ func (c *client) prepare(cmd *kern.Request, listener int) (restore func(), y rep
 		k.SetFlags(flags, session)
 		return nil
 	})
-	if err != nil {
-		restore()
-		return fail(err)
+	if !taken {
+		unix.Close(cwd)
+		unix.Close(rootfd)
 	}
-	return restore, y
+	return err
 }
 
 const reasonLimit = 29 // JAIL_REASON_LIMIT
