@@ -184,7 +184,8 @@ struct jail_request {
 #define	JAIL_REASON_EXEC	20	/* another thread is in execve(2) */
 #define	JAIL_REASON_FD_DIRECTORY 21	/* jy_detail: descriptor */
 #define	JAIL_REASON_FD_DEVICE	22	/* jy_detail: descriptor */
-#define	JAIL_REASON_FD_SOCKET	23	/* jy_detail: descriptor */
+#define	JAIL_REASON_FD_SOCKET	23	/* jy_detail: descriptor; of one bound
+					   to jy_port, which is jy_holder's */
 #define	JAIL_REASON_FD_KQUEUE	24	/* jy_detail: descriptor */
 #define	JAIL_REASON_FD_OTHER	25	/* jy_detail: descriptor */
 #define	JAIL_REASON_HAS_INIT	26	/* jy_detail: process id */

@@ -114,6 +114,47 @@ func TestDescriptors(t *testing.T) {
 	})
 }
 
+// A socket may be a standard descriptor, but not with a port that is not for the
+// jail.
+func TestBoundSockets(t *testing.T) {
+	h := host.New(t)
+	root := h.Userland(t)
+	for name, args := range map[string][]string{"owner": {"-r", "7790"}, "strict": {"--strict", "-r", "7791"}, "web": nil} {
+		h.Run(t, "jailctl", append(append([]string{"create", "-n", name}, args...), root)...)
+		defer h.Run(t, "jailctl", "destroy", "-k", name)
+	}
+	bound := func(port int) *os.File {
+		s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := os.NewFile(uintptr(s), "socket")
+		t.Cleanup(func() { f.Close() })
+		// hostkern does not ask about processes of the host.
+		if err := unix.Bind(s, &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	for _, c := range []struct {
+		jail string
+		in   *os.File
+		want string
+	}{
+		{"web", bound(7792), ""},
+		{"web", bound(7790), `jailctl: cannot enter jail "web": descriptor 0 is a socket bound to port 7790/udp, which belongs to jail "owner"`},
+		{"strict", bound(7793), `jailctl: cannot enter jail "strict": descriptor 0 is a socket bound to port 7793/udp, which is not the jail's`},
+	} {
+		var said strings.Builder
+		cmd := h.Command(t.Context(), "jailctl", "exec", c.jail, "true")
+		cmd.Stdin, cmd.Stderr = c.in, &said
+		err := cmd.Run()
+		if got := strings.TrimSpace(said.String()); got != c.want || (err == nil) != (c.want == "") {
+			t.Errorf("%s: %v, %q, want %q", c.jail, err, got, c.want)
+		}
+	}
+}
+
 func readFull(t *testing.T, f *os.File, b []byte) string {
 	t.Helper()
 	if _, err := io.ReadFull(f, b); err != nil {
