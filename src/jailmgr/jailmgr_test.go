@@ -272,6 +272,7 @@ func TestRefusals(t *testing.T) {
 		{"shell without a model", []string{"shell", "web"}, "", 69, `no kernel model is loaded`},
 		{"logs unknown", []string{"logs", "none"}, "", 66, `no jail "none"`},
 		{"logs stream", []string{"logs", "web", "--stream", "x"}, "", 64, `unknown stream "x"`},
+		{"logs until", []string{"logs", "web", "-f", "--until", "1s"}, "", 64, "--follow goes on"},
 		{"logs service", []string{"logs", "web", "--service", "../x"}, "", 64, `bad name "../x"`},
 		{"apply", []string{"apply", "web"}, "", 69, ``},
 		{"large script", []string{"provision", "web"}, big, 69, ``},
@@ -529,6 +530,8 @@ func TestLogs(t *testing.T) {
 		file = line.Append(file)
 	}
 	p.write(p.layout.Current("web"), string(file))
+	p.must("create", "mail")
+	p.write(p.layout.Current("mail"), "2026-11-23T08:51:38.000002Z smtpd out F hello\n")
 	texts := func(args ...string) []string {
 		t.Helper()
 		var got []string
@@ -544,6 +547,8 @@ func TestLogs(t *testing.T) {
 		{[]string{"--service", "db"}, []string{"db: three"}},
 		{[]string{"--stream", "err"}, []string{`httpd!: two\x1b[31m\`}},
 		{[]string{"--service", "httpd", "-n", "1"}, []string{"httpd: four"}},
+		{[]string{"-g", "o", "--until", "1s"}, []string{"httpd: one", `httpd!: two\x1b[31m\`, "httpd: four"}},
+		{[]string{"mail", "-n", "3"}, []string{"mail/smtpd: hello", "web/db: three", "web/httpd: four"}},
 	} {
 		if d := cmp.Diff(tt.want, texts(tt.args...)); d != "" {
 			t.Errorf("%v: %s", tt.args, d)

@@ -335,7 +335,7 @@ func TestFollow(t *testing.T) {
 	next := 0
 	done := make(chan error, 1)
 	go func() {
-		done <- Follow(ctx, dir, Filter{}, -1, func(l Line) error {
+		done <- Follow(ctx, []string{dir}, Filter{}, -1, func(_ int, l Line) error {
 			if string(l.Text) != fmt.Sprint(next) {
 				return fmt.Errorf("line %d is %q", next, l.Text)
 			}
@@ -375,7 +375,7 @@ func TestFollowTail(t *testing.T) {
 	var tailed []string
 	for last := range 5 {
 		var all strings.Builder
-		if err := Tail(dir, Filter{}, last, func(l Line) error { all.Write(l.Text); return nil }); err != nil {
+		if err := Tail([]string{dir}, Filter{}, last, func(_ int, l Line) error { all.Write(l.Text); return nil }); err != nil {
 			t.Error(err)
 		}
 		tailed = append(tailed, all.String())
@@ -388,7 +388,7 @@ func TestFollowTail(t *testing.T) {
 	given := make(chan string)
 	done := make(chan error, 1)
 	go func() {
-		done <- Follow(ctx, dir, Filter{}, 2, func(l Line) error {
+		done <- Follow(ctx, []string{dir}, Filter{}, 2, func(_ int, l Line) error {
 			given <- string(l.Text)
 			return nil
 		})

@@ -44,19 +44,10 @@ func Read(dir string, filter Filter, f func(Line) error) error {
 	return r.read(filter, f)
 }
 
-// Tail is Read, but gives the last lines only; all of them if last is below 0.
-func Tail(dir string, filter Filter, last int, f func(Line) error) error {
-	r, err := open(dir)
-	if err != nil {
-		return err
-	}
-	defer r.close()
-	return r.tail(filter, last, f)
-}
-
-// Follow is Tail, but goes on with the lines to come, through rotations, until
-// ctx ends; then it gives nil. It sleeps while there are none.
-func Follow(ctx context.Context, dir string, filter Filter, last int, f func(Line) error) error {
+// follow gives all lines that there are, calls caught, and goes on with the
+// lines to come, through rotations, until ctx ends; then it gives nil. It sleeps
+// while there are none.
+func follow(ctx context.Context, dir string, filter Filter, f func(Line) error, caught func()) error {
 	w, err := newWatcher(dir)
 	if err != nil {
 		return err
@@ -76,16 +67,18 @@ func Follow(ctx context.Context, dir string, filter Filter, last int, f func(Lin
 	}()
 	for {
 		if r == nil {
-			last = -1 // nothing was there: all of it is to come
 			if r, err = open(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
 		}
 		if r != nil {
-			if err := r.tail(filter, last, f); err != nil {
+			if err := r.read(filter, f); err != nil {
 				return err
 			}
-			last = -1
+		}
+		if caught != nil {
+			caught()
+			caught = nil
 		}
 		if ctx.Err() != nil {
 			return nil
@@ -241,34 +234,6 @@ func links(f *os.File) int {
 		return 0
 	}
 	return int(st.Nlink)
-}
-
-// tail gives the last of the lines that there are, all if last is below 0.
-func (r *reader) tail(filter Filter, last int, f func(Line) error) error {
-	if last < 0 {
-		return r.read(filter, f)
-	}
-	var ring []Line
-	next := 0 // the oldest, once it is full
-	if err := r.read(filter, func(l Line) error {
-		switch {
-		case last == 0:
-		case len(ring) < last:
-			ring = append(ring, l)
-		default:
-			ring[next] = l
-			next = (next + 1) % last
-		}
-		return nil
-	}); err != nil {
-		return err
-	}
-	for i := range ring {
-		if err := f(ring[(next+i)%len(ring)]); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // read gives all lines that there are.
