@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,6 +67,37 @@ func TestStates(t *testing.T) {
 		fmt.Fprintf(&b, ".It %s Ta %s Ta %s Ta %s\n", tr.From, tr.Event, condition, tr.To)
 	}
 	generated(t, "jail-init.8", "STATES", b.String())
+	generated(t, "jail-init.8", "DIAGRAM", diagram(service.Transitions()))
+}
+
+// diagram shows each state's ways to others, with the events that lead there.
+func diagram(all []service.Transition) string {
+	var order [][2]service.State
+	events := map[[2]service.State][]string{}
+	for _, tr := range all {
+		way := [2]service.State{tr.From, tr.To}
+		if tr.From == tr.To {
+			continue
+		}
+		if events[way] == nil {
+			order = append(order, way)
+		}
+		if name := tr.Event.String(); !slices.Contains(events[way], name) {
+			events[way] = append(events[way], name)
+		}
+	}
+	var b strings.Builder
+	before := ""
+	for _, way := range order {
+		from := way[0].String()
+		if from == before {
+			from = ""
+		} else {
+			before = from
+		}
+		fmt.Fprintf(&b, "%-9s --> %-9s  %s\n", from, way[1], strings.Join(events[way], ", "))
+	}
+	return b.String()
 }
 
 // The policy in secmodel_jail(9) is the table that the model exports.
