@@ -13,6 +13,9 @@
 #include <sys/proc.h>
 #include <sys/specificdata.h>
 
+struct socket;
+struct vnode;
+
 #define	HK_MAXHELD	32
 
 enum hk_kind { HK_SPIN, HK_ADAPTIVE, HK_RW };
@@ -57,6 +60,11 @@ void	hk_defaults_init(void);
 void	hk_proc_init(void);
 void	hk_sysctl_init(void);
 void	hk_vfs_init(void);
+void	hk_socket_init(void);
+void	hk_socket_bound(struct socket *, u_int port);
+/* The vnode of an inode, referenced; it keeps fd, which may be -1. */
+struct vnode *hk_vget(uint64_t dev, uint64_t ino, unsigned int mode,
+    uint64_t rdev, int fd);
 void	hk_cred_setids(kauth_cred_t, const unsigned int *uids,
     const unsigned int *gids);
 

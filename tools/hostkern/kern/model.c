@@ -35,6 +35,7 @@ hk_boot(void)
 	hk_kauth_init();
 	hk_proc_init();
 	hk_vfs_init();
+	hk_socket_init();
 	hk_defaults_init();
 	hk_booted = true;
 	hk_sysctl_init();

@@ -3,10 +3,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 
-/*
- * Vnodes, which are Linux inodes; directories of a process; and its table
- * of descriptors, read from /proc for the moment of entry.
- */
+/* Vnodes, which are Linux inodes, and directories of a process. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -16,28 +13,14 @@
 #include "hk.h"
 #include "hostkern.h"
 
-#include <sys/atomic.h>
 #include <sys/conf.h>
-#include <sys/domain.h>
 #include <sys/filedesc.h>
 #include <sys/kauth.h>
-#include <sys/protosw.h>
-#include <sys/socketvar.h>
 #include <sys/vfs_syscalls.h>
 #include <sys/vnode.h>
 
-#include <secmodel/jail/jail_impl.h>
-
-struct hk_socket {
-	struct socket	so;
-	struct protosw	proto;
-	struct domain	domain;
-	u_int		port;		/* as jail_pcb_port() says it */
-};
-
 struct vnode *rootvnode;
 struct cwdinfo cwdi0;
-const struct fileops vnops = { "vnode" }, socketops = { "socket" };
 
 static kmutex_t vnode_lock;
 static LIST_HEAD(, vnode) vnodes = LIST_HEAD_INITIALIZER(vnodes);
@@ -85,8 +68,8 @@ mount_of(int fd)
 }
 
 /* The vnode of an inode, referenced; it keeps fd, which may be -1. */
-static struct vnode *
-vget(uint64_t dev, uint64_t ino, unsigned int mode, uint64_t rdev, int fd)
+struct vnode *
+hk_vget(uint64_t dev, uint64_t ino, unsigned int mode, uint64_t rdev, int fd)
 {
 	struct vnode *v;
 	const uint64_t mount = mount_of(fd);
@@ -131,7 +114,7 @@ vget_fd(int fd, struct vnode **vpp)
 		close(fd);
 		return error;
 	}
-	*vpp = vget(st.st_dev, st.st_ino, st.st_mode, st.st_rdev, fd);
+	*vpp = hk_vget(st.st_dev, st.st_ino, st.st_mode, st.st_rdev, fd);
 	return 0;
 }
 
@@ -350,193 +333,11 @@ hk_proc_rootfd(struct proc *p)
 	return fd;
 }
 
-/* ---- Descriptors. */
-
-static void
-file_free(struct file *fp)
-{
-
-	if (fp->f_type == DTYPE_VNODE)
-		vrele(fp->f_vnode);
-	else if (fp->f_type == DTYPE_SOCKET)
-		hk_socket_free(fp->f_socket);
-	mutex_destroy(&fp->f_lock);
-	free(fp);
-}
-
-int
-hk_proc_setfiles(struct proc *p, const struct hk_fd *fds, int n)
-{
-	static const u_int type[] = {
-		[HK_FD_VNODE] = DTYPE_VNODE,
-		[HK_FD_SOCKET] = DTYPE_SOCKET,
-		[HK_FD_PIPE] = DTYPE_PIPE,
-		[HK_FD_KQUEUE] = DTYPE_KQUEUE,
-		[HK_FD_EVENT] = DTYPE_EVENTFD,
-		[HK_FD_TIMER] = DTYPE_TIMERFD,
-		[HK_FD_OTHER] = DTYPE_MISC,
-	};
-	struct filedesc *fd;
-	struct fdfile *ff;
-	struct file *fp;
-	int i, last = -1;
-	size_t slots;
-
-	hk_proc_clearfiles(p);
-	for (i = 0; i < n; i++)
-		if (fds[i].fd > last)
-			last = fds[i].fd;
-	slots = (size_t)(last + 1) > NDFILE ? (size_t)(last + 1) : NDFILE;
-	fd = calloc(1, sizeof(*fd));
-	if (fd == NULL)
-		return ENOMEM;
-	mutex_init(&fd->fd_lock, MUTEX_DEFAULT, IPL_NONE);
-	fd->fd_refcnt = 1;
-	fd->fd_lastfile = last;
-	fd->fd_lastkqfile = -1;
-	fd->fd_dt = calloc(1, sizeof(fdtab_t) + slots * sizeof(fdfile_t *));
-	if (fd->fd_dt == NULL)
-		panic("no memory for descriptors");
-	fd->fd_dt->dt_nfiles = (u_int)slots;
-	for (i = 0; i < n; i++) {
-		ff = calloc(1, sizeof(*ff));
-		fp = calloc(1, sizeof(*fp));
-		if (ff == NULL || fp == NULL)
-			panic("no memory for descriptors");
-		mutex_init(&fp->f_lock, MUTEX_DEFAULT, IPL_NONE);
-		fp->f_type = type[fds[i].type];
-		fp->f_count = 1;
-		fp->f_cred = p->p_cred;
-		if (fp->f_type == DTYPE_VNODE) {
-			fp->f_ops = &vnops;
-			fp->f_vnode = vget(fds[i].dev, fds[i].ino,
-			    fds[i].mode, fds[i].rdev, fds[i].dirfd);
-		} else if (fp->f_type == DTYPE_SOCKET) {
-			fp->f_ops = &socketops;
-			fp->f_socket = hk_socket_new(p, fds[i].family,
-			    fds[i].stype, fds[i].protocol);
-			((struct hk_socket *)fp->f_socket)->port =
-			    fds[i].port;
-		}
-		ff->ff_exclose = fds[i].cloexec != 0;
-		ff->ff_allocated = true;
-		ff->ff_refcnt = 1;
-		ff->ff_file = fp;
-		fd->fd_dt->dt_ff[fds[i].fd] = ff;
-	}
-	p->p_fd = fd;
-	LIST_FIRST(&p->p_lwps)->l_fd = fd;
-	return 0;
-}
-
-void
-hk_proc_clearfiles(struct proc *p)
-{
-	struct filedesc *fd = p->p_fd;
-	u_int i;
-
-	if (fd == NULL)
-		return;
-	p->p_fd = NULL;
-	LIST_FIRST(&p->p_lwps)->l_fd = NULL;
-	for (i = 0; i < fd->fd_dt->dt_nfiles; i++)
-		if (fd->fd_dt->dt_ff[i] != NULL) {
-			file_free(fd->fd_dt->dt_ff[i]->ff_file);
-			free(fd->fd_dt->dt_ff[i]);
-		}
-	free(fd->fd_dt);
-	mutex_destroy(&fd->fd_lock);
-	free(fd);
-}
-
-file_t *
-fd_getfile(unsigned int n)
-{
-	struct filedesc *fd = curproc->p_fd;
-	fdfile_t *ff;
-
-	if (fd == NULL || n >= fd->fd_dt->dt_nfiles ||
-	    (ff = fd->fd_dt->dt_ff[n]) == NULL)
-		return NULL;
-	atomic_inc_uint(&ff->ff_refcnt);
-	return ff->ff_file;
-}
-
-void
-fd_putfile(unsigned int n)
-{
-
-	atomic_dec_uint(&curproc->p_fd->fd_dt->dt_ff[n]->ff_refcnt);
-}
-
-/* ---- Sockets. */
-
-kmutex_t *softnet_lock;
-
-/*
- * NetBSD asks about a socket when it is made.  Here that was asked earlier, by
- * who knows what of the same process since; the thread does make one now.
- */
-struct socket *
-hk_socket_new(struct proc *p, int family, int type, int protocol)
-{
-	struct lwp *saved = hk_self.lwp;
-	struct hk_socket *h;
-
-	h = calloc(1, sizeof(*h));
-	if (h == NULL)
-		panic("no memory for a socket");
-	h->domain.dom_family = family;
-	h->proto.pr_domain = &h->domain;
-	h->proto.pr_type = type;
-	h->proto.pr_protocol = (short)protocol;
-	h->so.so_proto = &h->proto;
-	h->so.so_type = (short)type;
-	h->so.so_lock = softnet_lock;
-	h->so.so_cred = kauth_cred_hold(p->p_cred);
-	h->so.so_cpid = p->p_pid;
-	hk_self.lwp = LIST_FIRST(&p->p_lwps);
-	jail_port_socket_opened();
-	hk_self.lwp = saved;
-	return &h->so;
-}
-
-void
-hk_socket_free(struct socket *so)
-{
-
-	kauth_cred_free(so->so_cred);
-	free((struct hk_socket *)so);
-}
-
-/* In place of jail_pcb.c. */
-u_int
-jail_pcb_port(struct socket *so)
-{
-
-	return ((struct hk_socket *)so)->port;
-}
-
-void
-solock(struct socket *so)
-{
-
-	mutex_enter(so->so_lock);
-}
-
-void
-sounlock(struct socket *so)
-{
-
-	mutex_exit(so->so_lock);
-}
-
 void
 hk_vfs_init(void)
 {
 
 	mutex_init(&vnode_lock, MUTEX_DEFAULT, IPL_NONE);
-	softnet_lock = mutex_obj_alloc(MUTEX_DEFAULT, IPL_NONE);
 	if (lookup("/", true, &rootvnode) != 0)
 		panic("no root directory");
 }
