@@ -18,6 +18,7 @@ import (
 const (
 	currentName = "current"
 	oldPrefix   = "log."
+	logMode     = 0o750 // of the directory
 )
 
 func oldPath(dir string, n int) string {
@@ -97,7 +98,7 @@ func (f *File) ready() error {
 		}
 		f.Close()
 	}
-	if err := os.MkdirAll(f.Dir, 0o750); err != nil {
+	if err := os.MkdirAll(f.Dir, logMode); err != nil {
 		return err
 	}
 	numbers, err := oldFiles(f.Dir)

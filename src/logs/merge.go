@@ -30,7 +30,7 @@ func Tail(dirs []string, filter Filter, last int, f func(place int, l Line) erro
 }
 
 // Follow is Tail, but goes on with the lines to come, in the order in which
-// they come, until ctx ends; then it gives nil. All directories must be there.
+// they come, until ctx ends; then it gives nil.
 func Follow(ctx context.Context, dirs []string, filter Filter, last int, f func(place int, l Line) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var followers sync.WaitGroup

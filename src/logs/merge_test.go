@@ -70,7 +70,7 @@ func TestTailSeveral(t *testing.T) {
 }
 
 func TestFollowSeveral(t *testing.T) {
-	dirs := several(t, []int{1, 3}, []int{2, 4}, nil)
+	dirs := append(several(t, []int{1, 3}, []int{2, 4}), filepath.Join(t.TempDir(), "none"))
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var got []string
@@ -80,7 +80,7 @@ func TestFollowSeveral(t *testing.T) {
 		case "4": // the newest of those that there were
 			write(t, dirs[0], 5, "new")
 		case "new":
-			write(t, dirs[2], 6, "last") // of a jail that had no lines
+			write(t, dirs[2], 6, "last") // of a jail that had no log
 		case "last":
 			cancel()
 		}
@@ -93,7 +93,7 @@ func TestFollowSeveral(t *testing.T) {
 	if err := Follow(context.Background(), dirs, Filter{}, -1, func(int, Line) error { return enough }); err != enough {
 		t.Errorf("%v", err)
 	}
-	dirs[1] = filepath.Join(t.TempDir(), "none")
+	dirs[1] = filepath.Join(dirs[0], currentName)
 	if err := Follow(context.Background(), dirs, Filter{}, -1, func(int, Line) error { return nil }); err == nil {
 		t.Error("a log that can not be read is no error")
 	}

@@ -46,8 +46,11 @@ func Read(dir string, filter Filter, f func(Line) error) error {
 
 // follow gives all lines that there are, calls caught, and goes on with the
 // lines to come, through rotations, until ctx ends; then it gives nil. It sleeps
-// while there are none.
+// while there are none. A directory that is not there is made, to watch it.
 func follow(ctx context.Context, dir string, filter Filter, f func(Line) error, caught func()) error {
+	if err := os.MkdirAll(dir, logMode); err != nil {
+		return err
+	}
 	w, err := newWatcher(dir)
 	if err != nil {
 		return err
