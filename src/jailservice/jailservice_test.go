@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,8 +25,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // stub answers as jail-init does, from a list of services.
 type stub struct {
 	services []control.Service
+	silent   bool // it does not answer at all
+
+	mu       sync.Mutex
 	requests []string // what was asked, in order
-	silent   bool     // it does not answer at all
 }
 
 func (s *stub) message(p *control.Peer, m *control.Message) {
@@ -45,7 +48,9 @@ func (s *stub) message(p *control.Peer, m *control.Message) {
 		}
 		return
 	}
-	s.requests = append(s.requests, strings.TrimSpace(fmt.Sprintf("%s %s %d", m.Op, m.Name, m.Signal)))
+	s.mu.Lock()
+	s.requests = append(s.requests, fmt.Sprintf("%s %s %d", m.Op, m.Name, m.Signal))
+	s.mu.Unlock()
 	state := map[string]string{control.OpStart: "ready", control.OpRestart: "ready", control.OpStop: "down", control.OpClear: "down", control.OpKill: "ready"}[m.Op]
 	answer := &control.Message{ID: m.ID, Op: control.OpDone, Service: &control.Service{Name: m.Name, State: state}}
 	switch m.Name {
@@ -176,6 +181,8 @@ off is down since 9s; to start it: tool service web start off
 			if code != c.code || stdout != c.stdout || stderr != c.stderr {
 				t.Errorf("%d\n%s%s", code, stdout, stderr)
 			}
+			s.mu.Lock()
+			defer s.mu.Unlock()
 			if asked := strings.Join(s.requests, ","); asked != c.asked {
 				t.Errorf("asked for %q, want %q", asked, c.asked)
 			}
