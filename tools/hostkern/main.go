@@ -252,6 +252,9 @@ func (h *host) sayLimits(noConnector bool) {
 	if _, ok := seccompFlags(); !ok {
 		h.say("this kernel can't wait killably for notifications (before Linux 5.19): a signal may repeat a call that hostkern does for its caller")
 	}
+	if _, _, e := unix.Syscall6(unix.SYS_KCMP, uintptr(hostkernPID), uintptr(hostkernPID), kcmpVM, 0, 0, 0); e != 0 {
+		h.say("kcmp(2): %v: what a process that enters shares with others is not seen", e)
+	}
 	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var caps [2]unix.CapUserData
 	if err := unix.Capget(&hdr, &caps[0]); err != nil {
