@@ -96,7 +96,7 @@ func FuzzFrame(f *testing.F) {
 	f.Add([]byte("\x00\x00\x00\x04null"))
 	f.Add([]byte("\x00\x00\x00\x02{}\x00\x00"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		m, rest, ok, err := cutFrame(b, MaxRequest)
+		m, rest, ok, err := cutFrame(b, maxRequest)
 		if err != nil && (ok || !errors.Is(err, ErrProtocol)) {
 			t.Fatalf("%v %v", ok, err)
 		}
@@ -336,7 +336,7 @@ func serve(t *testing.T, path string, answer func(p *Peer, m *Message)) {
 		t.Fatal(err)
 	}
 	if err := l.Watch(listener, event.Readable, func(event.Mode) {
-		fd, err := Accept(listener)
+		fd, err := acceptOne(listener)
 		if err != nil {
 			t.Error(err)
 			return

@@ -79,8 +79,8 @@ func Pair() ([2]int, error) {
 	return unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 }
 
-// Accept takes one connection; EAGAIN if there is none.
-func Accept(listener int) (int, error) {
+// acceptOne takes one connection; EAGAIN if there is none.
+func acceptOne(listener int) (int, error) {
 	for {
 		fd, err := accept(listener)
 		if err != unix.EINTR && err != unix.ECONNABORTED {

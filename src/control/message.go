@@ -116,8 +116,8 @@ type Logs struct {
 
 const (
 	headerSize = 4
-	// MaxRequest bounds the frames that a server takes from those who ask.
-	MaxRequest = 64 << 10
+	// maxRequest bounds the frames that a server takes from those who ask.
+	maxRequest = 64 << 10
 	// MaxMessage bounds all frames.
 	MaxMessage = 4 << 20
 	// maxDescriptors go with one frame, fewer than any system's limit.

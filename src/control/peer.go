@@ -39,7 +39,7 @@ type chunk struct {
 
 // PeerOptions are what a Peer takes and whom it tells.
 type PeerOptions struct {
-	Limit       int  // bytes of a frame; 0 is MaxRequest
+	Limit       int  // bytes of a frame; 0 is maxRequest
 	Descriptors bool // take them; else any that come are closed
 
 	// Message is told of each frame and owns its descriptors.
@@ -53,7 +53,7 @@ type PeerOptions struct {
 func NewPeer(loop *event.Loop, fd int, o PeerOptions) (*Peer, error) {
 	p := &Peer{loop: loop, fd: fd, limit: o.Limit, takes: o.Descriptors, message: o.Message, closed: o.Closed}
 	if p.limit == 0 {
-		p.limit = MaxRequest
+		p.limit = maxRequest
 	}
 	if err := unix.SetNonblock(fd, true); err != nil {
 		unix.Close(fd)

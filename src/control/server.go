@@ -52,7 +52,7 @@ func (s *Server) Close() {
 }
 
 func (s *Server) accept() {
-	fd, err := Accept(s.listener)
+	fd, err := acceptOne(s.listener)
 	if err == unix.EAGAIN {
 		return
 	}

@@ -6,16 +6,16 @@ import (
 	"unicode/utf8"
 )
 
-// Framer cuts one stream's bytes into lines. Without a line begun it holds
+// framer cuts one stream's bytes into lines. Without a line begun it holds
 // no memory.
-type Framer struct {
+type framer struct {
 	Service, Stream string
 	carry           []byte // the line that has begun, less than MaxText
 }
 
 // Push takes bytes that were read at the time now, and calls f for each line
 // they complete. The line's text is valid during the call.
-func (r *Framer) Push(data []byte, now time.Time, f func(*Line)) {
+func (r *framer) Push(data []byte, now time.Time, f func(*Line)) {
 	l := Line{Time: now, Service: r.Service, Stream: r.Stream}
 	for len(data) > 0 {
 		end := bytes.IndexByte(data, '\n')
@@ -58,7 +58,7 @@ func (r *Framer) Push(data []byte, now time.Time, f func(*Line)) {
 }
 
 // Flush gives the line that has begun and will not be ended, if there is one.
-func (r *Framer) Flush(now time.Time, f func(*Line)) {
+func (r *framer) Flush(now time.Time, f func(*Line)) {
 	if len(r.carry) > 0 {
 		f(&Line{Time: now, Service: r.Service, Stream: r.Stream, Text: r.carry})
 		r.carry = nil

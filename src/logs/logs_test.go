@@ -78,7 +78,7 @@ func FuzzFramer(f *testing.F) {
 	f.Add(append(bytes.Repeat([]byte("x"), MaxText), '\n'), MaxText, 5)
 	f.Fuzz(func(t *testing.T, data []byte, a, b int) {
 		var got []byte
-		r := Framer{Service: "s", Stream: "out"}
+		r := framer{Service: "s", Stream: "out"}
 		take := func(l *Line) {
 			if len(l.Text) > MaxText || bytes.IndexByte(l.Text, '\n') >= 0 || !l.Full && len(l.Text) == 0 {
 				t.Fatalf("a piece of %d bytes, full %v", len(l.Text), l.Full)
@@ -108,7 +108,7 @@ func FuzzFramer(f *testing.F) {
 
 func TestFramerSplits(t *testing.T) {
 	var got []string
-	r := Framer{}
+	r := framer{}
 	take := func(l *Line) { got = append(got, fmt.Sprint(len(l.Text), l.Full)) }
 	r.Push([]byte(strings.Repeat("x", MaxText-1)+"é"+"y\n"), moment, take)
 	r.Push([]byte(strings.Repeat("x", MaxText)), moment, take)
@@ -465,7 +465,7 @@ func TestEndlessStream(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.streams[fd] = &source{Framer: Framer{Service: "a", Stream: "out"}, fd: fd}
+	w.streams[fd] = &source{framer: framer{Service: "a", Stream: "out"}, fd: fd}
 	done := make(chan struct{})
 	go func() {
 		w.Ended("a")

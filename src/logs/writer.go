@@ -46,7 +46,7 @@ type Writer struct {
 }
 
 type source struct {
-	Framer
+	framer
 	fd   int
 	over bool
 }
@@ -59,7 +59,7 @@ func NewWriter(loop *event.Loop, file *File, syslog *Syslog, drop bool) *Writer 
 
 // Add reads a service's stream from the pipe fd, which it owns from now on.
 func (w *Writer) Add(service, stream string, fd int) error {
-	s := &source{Framer: Framer{Service: service, Stream: stream}, fd: fd}
+	s := &source{framer: framer{Service: service, Stream: stream}, fd: fd}
 	if err := unix.SetNonblock(fd, true); err != nil {
 		unix.Close(fd)
 		return err
