@@ -180,22 +180,22 @@ func samePath(a, b string) bool {
 // killLeftovers ends them, and who they make meanwhile (which is nobody:
 // their forks fail without a listener).
 func killLeftovers(s *state) (int, error) {
-	n := 0
+	killed := map[stateEntry]struct{}{} // who ends slowly is seen again
 	for range 100 {
 		left := leftovers(s)
 		if len(left) == 0 {
-			return n, nil
+			return len(killed), nil
 		}
 		for _, e := range left {
 			if err := unix.Kill(e.PID, unix.SIGKILL); err == nil {
-				n++
+				killed[e] = struct{}{}
 			} else if err != unix.ESRCH {
-				return n, fmt.Errorf("process %d: %w", e.PID, err)
+				return len(killed), fmt.Errorf("process %d: %w", e.PID, err)
 			}
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	return n, fmt.Errorf("%d processes don't end", len(leftovers(s)))
+	return len(killed), fmt.Errorf("%d processes don't end", len(leftovers(s)))
 }
 
 func (s *state) describe(left []stateEntry) string {
