@@ -15,3 +15,6 @@ var hour = unix.Timespec{Sec: 3600}
 
 // nap is where the time of a nap is.
 var nap = uintptr(unsafe.Pointer(&hour))
+
+// unseen is why the kernel can't see what processes share: it can.
+func unseen() error { return nil }
