@@ -21,7 +21,7 @@ func unseen() error {
 	return nil
 }
 
-var hour = unix.Timespec{Sec: 3600}
+var minutes = unix.Timespec{Sec: 180}
 
 // nap is where the time of a nap is.
-var nap = uintptr(unsafe.Pointer(&hour))
+var nap = uintptr(unsafe.Pointer(&minutes))

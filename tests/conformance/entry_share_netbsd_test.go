@@ -11,10 +11,10 @@ const (
 	sysNap   = unix.SYS_NANOSLEEP
 )
 
-var hour = unix.Timespec{Sec: 3600}
+var minutes = unix.Timespec{Sec: 180}
 
 // nap is where the time of a nap is.
-var nap = uintptr(unsafe.Pointer(&hour))
+var nap = uintptr(unsafe.Pointer(&minutes))
 
 // unseen is why the kernel can't see what processes share: it can.
 func unseen() error { return nil }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -29,9 +30,10 @@ var shares = map[string]struct {
 // vforked is the child that shares memory with us.
 var vforked atomic.Int32
 
-// enterShared is what the child does on our memory first, by plain system
-// calls.
-var enterShared func()
+// vforkCall is a system call that the child makes first, its number before its
+// arguments. The child may call nothing that looks at the stack's bounds: the
+// thread that it stands in for may have been told to stop there.
+var vforkCall [7]uintptr
 
 // share makes a child that shares something with this process and sleeps. A
 // thread that lends its memory does not go on before the child is gone, and
@@ -60,7 +62,7 @@ func share(flags uintptr) (pid int, err error) {
 	return 0, errors.New("no child")
 }
 
-// clone is a fork in which the child sleeps for ever.
+// clone is a fork in which the child sleeps, and ends if nobody ends it.
 //
 //go:norace
 //go:nocheckptr
@@ -71,19 +73,21 @@ func clone(flags uintptr) (int, error) {
 	}
 	if pid == 0 {
 		self, _, _ := unix.RawSyscall(unix.SYS_GETPID, 0, 0, 0)
-		if enterShared != nil {
-			enterShared()
+		if c := &vforkCall; c[0] != 0 {
+			unix.RawSyscall6(c[0], c[1], c[2], c[3], c[4], c[5], c[6])
 		}
 		vforked.Store(int32(self))
 		for {
 			unix.RawSyscall(sysNap, nap, 0, 0)
+			unix.RawSyscall(unix.SYS_KILL, self, uintptr(unix.SIGKILL), 0)
 		}
 	}
 	return int(pid), nil
 }
 
 func init() {
-	// enter-sharing WHAT ID: entry while a child shares that.
+	// enter-sharing WHAT ID: entry while a child shares that; the child's
+	// process id. Who has entered can't end it.
 	verb("enter-sharing", func(args []string) (string, error) {
 		n, err := numbers(args[1:])
 		if err != nil {
@@ -93,8 +97,7 @@ func init() {
 		if err != nil {
 			return "", fmt.Errorf("clone: %w", err)
 		}
-		defer unix.Kill(pid, unix.SIGKILL)
-		return "", enter(secmodel.ID(n[0]), false)
+		return strconv.Itoa(pid), enter(secmodel.ID(n[0]), false)
 	})
 }
 
@@ -111,6 +114,10 @@ func TestEntryShared(t *testing.T) {
 		a := start(t, part{})
 		got := a.do(t, "enter-sharing", what, j.id.String())
 		check(t, got.Reason == int(c.reason) && (got.Error == "") == (c.reason == secmodel.ReasonNone), "entering while a child shares %s: reason %d (%s), want reason %d", what, got.Reason, got.Error, c.reason)
+		// As long as it has our memory, nobody can end us.
+		if pid, err := strconv.Atoi(got.Value); err != nil || unix.Kill(pid, unix.SIGKILL) != nil {
+			t.Fatalf("the child that shares %s is %q", what, got.Value)
+		}
 		a.end()
 		if c.reason != secmodel.ReasonNone {
 			check(t, j.record(t).Entries == 0, "sharing %s, an entry counts: %+v", what, j.record(t))

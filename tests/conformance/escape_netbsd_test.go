@@ -222,6 +222,7 @@ func TestVforkMayNotEnter(t *testing.T) {
 var (
 	entryRequest [32 + 224 + 64 + 1024]byte
 	entryReply   [96]byte
+	entrySize    uintptr
 	entryMIB     []int32
 )
 
@@ -237,12 +238,10 @@ func init() {
 		binary.LittleEndian.PutUint32(entryRequest[0:], 2) // JAIL_ABI_VERSION
 		binary.LittleEndian.PutUint32(entryRequest[4:], 3) // JAIL_COMMAND_ENTER
 		binary.LittleEndian.PutUint32(entryRequest[12:], uint32(id[0]))
-		size := uintptr(len(entryReply))
-		enterShared = func() {
-			unix.RawSyscall6(unix.SYS___SYSCTL, uintptr(unsafe.Pointer(&entryMIB[0])), uintptr(len(entryMIB)),
-				uintptr(unsafe.Pointer(&entryReply)), uintptr(unsafe.Pointer(&size)),
-				uintptr(unsafe.Pointer(&entryRequest)), uintptr(len(entryRequest)))
-		}
+		entrySize = uintptr(len(entryReply))
+		vforkCall = [...]uintptr{unix.SYS___SYSCTL, uintptr(unsafe.Pointer(&entryMIB[0])), uintptr(len(entryMIB)),
+			uintptr(unsafe.Pointer(&entryReply)), uintptr(unsafe.Pointer(&entrySize)),
+			uintptr(unsafe.Pointer(&entryRequest)), uintptr(len(entryRequest))}
 		pid, err := share(shares["memory"].flags)
 		if err != nil {
 			return "", err
