@@ -104,5 +104,5 @@ func filtered() bool { return false }
 
 // becomeUser changes the user for good.
 func becomeUser(uid int) error {
-	return errors.Join(syscall.Setgroups(nil), syscall.Setgid(uid), syscall.Setuid(uid))
+	return errors.Join(syscall.Setgroups([]int{uid}), syscall.Setgid(uid), syscall.Setuid(uid))
 }
