@@ -127,13 +127,11 @@ jail_release(struct jail *j)
 		SLIST_INSERT_HEAD(&jail_dead, j, j_dead);
 }
 
-/* Free a jail's memory.  Nobody knows it any more. */
+/* Free a jail's memory.  It has no ports, and nobody knows it any more. */
 static void
 jail_free(struct jail *j)
 {
 
-	if (j->j_nports != 0)
-		kmem_free(j->j_ports, j->j_nports * sizeof(j->j_ports[0]));
 	if (j->j_path != NULL)
 		kmem_free(j->j_path, j->j_pathlen);
 	kmem_free(j, sizeof(*j));
@@ -217,10 +215,6 @@ config_check(const struct jail_config *jc, const struct vnode *root,
 	if (jc->jc_level >= JAIL_NLEVELS)
 		return jail_refuse(reply, JAIL_REASON_FIELD,
 		    offsetof(struct jail_request, jq_config.jc_level),
-		    EINVAL);
-	if ((jc->jc_flags & ~(JAIL_STRICT | JAIL_OBSERVE)) != 0)
-		return jail_refuse(reply, JAIL_REASON_FIELD,
-		    offsetof(struct jail_request, jq_config.jc_flags),
 		    EINVAL);
 	error = jail_policy_check(jc, reply);
 	if (error != 0)

@@ -168,6 +168,12 @@ void	hk_sleep_at(long n);	/* every nth allocation that may sleep does */
 void	hk_tick(long microseconds);	/* that kpause(9) takes for one */
 int	hk_forget(void);	/* 0: there is a jail */
 void	hk_copies(struct proc *, int n);
+struct kauth_cred *hk_cred_keep(struct proc *);
+int	hk_cred_ask(struct kauth_cred *, uint64_t action, unsigned long req);
+void	hk_cred_drop(struct kauth_cred *);
+void	hk_proc_stray(struct proc *);
+void	hk_proc_busy(struct proc *, int);
+int	hk_modcmd(int);
 
 /* For tests. */
 int	hk_answer(void);	/* KAUTH_RESULT_* */
