@@ -175,6 +175,9 @@ func (d *demo) story(sets string) error {
 	if err := d.all(
 		step{expect{out: `Hello NetBSD!`, within: patience}, "", words("curl -s %s", url)},
 		step{expect{out: `web +running`}, "", words("jailmgr status")},
+		step{expect{out: `httpd +ready .* 1 +killed by KILL`}, "", words("jailmgr service web")},
+		step{expect{out: `^Restarted httpd`}, "", words("jailmgr service web restart httpd")},
+		step{expect{out: `Hello NetBSD!`, within: patience}, "", words("curl -s %s", url)},
 	); err != nil {
 		return err
 	}
