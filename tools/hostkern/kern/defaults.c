@@ -11,6 +11,7 @@
 #include "hk.h"
 #include "hostkern.h"
 
+#include <sys/atomic.h>
 #include <sys/kauth.h>
 #include <sys/signal.h>
 #include <sys/socketvar.h>
@@ -160,7 +161,7 @@ process_cb(kauth_cred_t c, kauth_action_t action, void *cookie __unused,
 	case KAUTH_PROCESS_KEVENT_FILTER:
 	case KAUTH_PROCESS_KTRACE:
 		if (kauth_cred_getuid(c) == i.uid &&
-		    (p->p_flag & PK_SUGID) == 0)
+		    (atomic_load_relaxed(&p->p_flag) & PK_SUGID) == 0)
 			return KAUTH_RESULT_ALLOW;
 		break;
 	case KAUTH_PROCESS_PROCFS:
@@ -170,7 +171,7 @@ process_cb(kauth_cred_t c, kauth_action_t action, void *cookie __unused,
 		 * to judge; the rest is the owner's.
 		 */
 		if (kauth_cred_getuid(c) == i.uid &&
-		    (p->p_flag & PK_SUGID) == 0)
+		    (atomic_load_relaxed(&p->p_flag) & PK_SUGID) == 0)
 			return KAUTH_RESULT_ALLOW;
 		break;
 	case KAUTH_PROCESS_NICE:
