@@ -2,7 +2,9 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -166,7 +168,12 @@ func TestTerminalRestored(t *testing.T) {
 // and what it wrote is not lost.
 func TestLeftOpen(t *testing.T) {
 	h := host.New(t)
-	h.Run(t, "jailctl", "create", "-n", "web", "-l", "medium", h.Userland(t))
+	root := h.Userland(t)
+	// sh opens it for what runs in the background.
+	if err := errors.Join(os.Mkdir(filepath.Join(root, "dev"), 0o755), os.WriteFile(filepath.Join(root, "dev/null"), nil, 0o666)); err != nil {
+		t.Fatal(err)
+	}
+	h.Run(t, "jailctl", "create", "-n", "web", "-l", "medium", root)
 	defer h.Run(t, "jailctl", "destroy", "-k", "web")
 	start := time.Now()
 	out, code := onTerminal(t, h, "", "", "web", "sh", "-c", "sleep 1000 <&- & yes | head -c 50000; echo; echo end")
@@ -175,6 +182,9 @@ func TestLeftOpen(t *testing.T) {
 	}
 	if d := time.Since(start); d > 5*time.Second {
 		t.Errorf("it took %s", d)
+	}
+	if ps := h.Run(t, "jailctl", "ps"); !strings.Contains(ps, "sleep") {
+		t.Errorf("nobody is left who has it open: %s", ps)
 	}
 }
 
