@@ -86,8 +86,12 @@ func (r *request) failed(result control.Result) error {
 		return nil
 	case errors.As(result.Err, &refused):
 		return exit.With(result.Err, exit.Temporary, fmt.Sprintf("see: %s %s why", r.Command.HelpName, r.status.Jail))
-	case errors.Is(result.Err, context.DeadlineExceeded) && result.Step != "":
-		return &exit.Error{Code: exit.Temporary, Msg: fmt.Sprintf("service %s: time is over; %s", result.Name, result.Step)}
+	case errors.Is(result.Err, context.DeadlineExceeded):
+		step := result.Step
+		if step == "" {
+			step = "jail-init has not answered"
+		}
+		return &exit.Error{Code: exit.Temporary, Msg: fmt.Sprintf("service %s: time is over; %s", result.Name, step)}
 	case errors.Is(result.Err, context.Canceled):
 		return &exit.Error{Code: exit.Temporary, Msg: fmt.Sprintf("service %s: interrupted; what was asked for goes on", result.Name)}
 	}

@@ -157,7 +157,7 @@ off is down since 9s; to start it: tool service web start off
 		{"web start db", 75, "", "tool: service db is failed: exited 1; see: tool service web why\n", "start db 0"},
 		{"web restart db sshd", 75, "Restarted sshd\n",
 			"db: service db is failed: exited 1; see: tool service web why\ntool: 1 of 2 services restarted (75)\n", "restart db 0,restart sshd 0"},
-		{"--timeout 20ms web start slow off", 75, "Started off\n",
+		{"--timeout 2s web start slow off", 75, "Started off\n",
 			"slow: service slow: time is over; slow is starting: is not ready yet\ntool: 1 of 2 services started (75)\n", "start slow 0,start off 0"},
 		{"web stop sshd off", 0, "Stopped sshd\noff is down already\n", "", "stop sshd 0"},
 		{"web kill sshd", 0, "Sent TERM to sshd\n", "", "kill sshd 15"},
