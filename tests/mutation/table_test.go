@@ -283,7 +283,7 @@ var kernel = []mutation{
 		"conformance", "TestProcess", `lock order|spin lock held|connection|hostkern`},
 	{"a listener allocates", []edit{{"jail_event.c", "\tmutex_spin_enter(&jail_leaf);\n\tif (pass)\n", "\tkmem_free(kmem_alloc(16, KM_SLEEP), 16);\n\tmutex_spin_enter(&jail_leaf);\n\tif (pass)\n"}, {"jail_event.c", "#include <sys/kauth.h>\n", "#include <sys/kauth.h>\n#include <sys/kmem.h>\n"}},
 		"kern", "TestCredentials", `sleeps in a listener|spin lock`},
-	{"each check takes a lock", []edit{{"jail_cred.c", "\tb = cred_bucket(cred);\nagain:\n", "\tb = cred_bucket(cred);\n\tmutex_spin_enter(&jail_leaf);\n\tmutex_spin_exit(&jail_leaf);\nagain:\n"}},
+	{"each check takes a lock", []edit{{"jail_cred.c", "\tb = cred_bucket(cred);\n", "\tb = cred_bucket(cred);\n\tmutex_spin_enter(&jail_leaf);\n\tmutex_spin_exit(&jail_leaf);\n"}},
 		"kern", "TestNoLockNoMemory", `host user asks lookup: 1 locks, 0 allocations`},
 	{"a lock is not given back", []edit{{"jail_sysctl.c", "\tmutex_exit(&jail_lock);\n\treturn error;\n", "\treturn error;\n"}},
 		"kern", "TestLastID", `returns with a lock held`},

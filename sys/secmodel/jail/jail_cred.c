@@ -110,6 +110,9 @@ jail_of(kauth_cred_t cred)
 	if (__predict_false(cred == NOCRED || cred == FSCRED))
 		return NULL;
 	b = cred_bucket(cred);
+	/* While cred's node is in the chain, that is never seen empty. */
+	if (__predict_true(atomic_load_relaxed(&b->cb_first) == NULL))
+		return NULL;
 again:
 	sequence = atomic_load_acquire(&b->cb_sequence);
 	if (__predict_false((sequence & 1) != 0))
@@ -122,11 +125,11 @@ again:
 			break;
 		}
 		/* A reused node may have led us into another chain. */
-		membar_consumer();
+		membar_acquire();
 		if (atomic_load_relaxed(&b->cb_sequence) != sequence)
 			goto again;
 	}
-	membar_consumer();
+	membar_acquire();
 	if (atomic_load_relaxed(&b->cb_sequence) != sequence)
 		goto again;
 	return j;
@@ -149,7 +152,7 @@ jail_of_proc(struct proc *p)
 	do {
 		cred = now;
 		j = jail_of(cred);
-		membar_consumer();
+		membar_acquire();
 		now = atomic_load_relaxed(&p->p_cred);
 	} while (now != cred);
 	return j;
