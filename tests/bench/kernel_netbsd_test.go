@@ -42,6 +42,8 @@ type state string
 
 const (
 	unloaded state = "no model"
+	bareUser state = "no model, for a user"
+	hostUser state = "a user of the host"
 	loaded   state = "the host's root, no jail"
 	few      state = "the host's root, 1 jail"
 	many     state = "the host's root, 1,000 jails"
@@ -95,24 +97,29 @@ func (m *kernel) trusted(s state, call string) bool {
 func (m *kernel) bare(b *testing.B) {
 	b.Helper()
 	name := strings.TrimSuffix(filepath.Base(*modulePath), ".kmod")
-	w := newWorker(b, 0)
-	defer w.end(b)
-	turns := func(calls ...string) {
+	turns := func(w *worker, without, with state, calls ...string) {
 		for round := range *rounds {
 			if err := module.Unload(name); err != nil {
 				b.Fatalf("unload %s, which works until the first jail: %v", name, err)
 			}
-			m.measure(b, w, unloaded, round, calls...)
+			m.measure(b, w, without, round, calls...)
 			if err := module.Load(*modulePath); err != nil {
 				b.Fatalf("load %s: %v", *modulePath, err)
 			}
-			m.measure(b, w, loaded, round, calls...)
+			m.measure(b, w, with, round, calls...)
 		}
 	}
-	turns(quick...)
+	w := newWorker(b, 0, 0)
+	turns(w, unloaded, loaded, quick...)
 	w.do(b, "spawn", 1000)
-	turns(ps)
-	w.do(b, "reap", 0)
+	turns(w, unloaded, loaded, ps)
+	w.end(b)
+	// Users see no addresses of the kernel, nor do jails: it hides each, which
+	// takes it longer than all the rest.
+	w = newWorker(b, 0, 1000)
+	w.do(b, "spawn", 1000)
+	turns(w, bareUser, hostUser, ps, getpid)
+	w.end(b)
 }
 
 // jailed measures with jails: one, many, and one or many with all ports.
@@ -146,7 +153,7 @@ func (m *kernel) jailed(b *testing.B) {
 		}
 	}
 	more(1)
-	outside, inside := newWorker(b, 0), newWorker(b, ids[0])
+	outside, inside := newWorker(b, 0, 0), newWorker(b, ids[0], 0)
 	turns := func(host, jail state, calls ...string) {
 		for round := range *rounds {
 			m.measure(b, outside, host, round, calls...)
@@ -211,6 +218,7 @@ func (m *kernel) report(b *testing.B) {
 	for _, call := range append([]string{ps}, quick...) {
 		name := strings.ReplaceAll(call, "-", " ")
 		none, noise := m.best(unloaded, call), m.noise(unloaded, call)
+		peer := unloaded
 		compare := func(s state, goal *goal) {
 			if _, ok := m.all[s][call]; !ok {
 				return
@@ -219,12 +227,16 @@ func (m *kernel) report(b *testing.B) {
 				goal = nil
 			}
 			add(b, figure{Name: name + " by " + string(s), Unit: "µs", Ours: unit(m.best(s, call)),
-				Peer: string(unloaded), Peers: unit(none), Goal: goal})
+				Peer: string(peer), Peers: unit(m.best(peer, call)), Goal: goal})
 		}
 		host := ratioAtMost(max(1.02, noise))
 		compare(loaded, host)
 		compare(few, host)
 		compare(many, host)
+		if call == ps {
+			peer = bareUser
+			compare(hostUser, host)
+		}
 		for _, s := range []state{inFew, inMany, range1, singly} {
 			compare(s, ratioAtMost(1.05))
 		}

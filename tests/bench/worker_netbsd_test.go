@@ -26,13 +26,16 @@ type worker struct {
 	to, say *os.File
 }
 
-// jailVariable is the jail that a worker enters, 0 for none.
-const jailVariable = "BENCH_JAIL"
+// The jail that a worker enters, 0 for none, and the user that it becomes.
+const (
+	jailVariable = "BENCH_JAIL"
+	userVariable = "BENCH_USER"
+)
 
 func init() { roles["worker"] = work }
 
-// newWorker starts one, root in that jail or on the host.
-func newWorker(b *testing.B, jail secmodel.ID) *worker {
+// newWorker starts one, in that jail or on the host.
+func newWorker(b *testing.B, jail secmodel.ID, uid int) *worker {
 	b.Helper()
 	in, to, err := os.Pipe()
 	if err != nil {
@@ -45,7 +48,8 @@ func newWorker(b *testing.B, jail secmodel.ID) *worker {
 	}
 	defer out.Close()
 	w := &worker{exec.Command(os.Args[0]), to, say}
-	w.cmd.Env = append(os.Environ(), roleVariable+"=worker", fmt.Sprintf("%s=%d", jailVariable, jail), "GODEBUG=asyncpreemptoff=1")
+	w.cmd.Env = append(os.Environ(), roleVariable+"=worker", fmt.Sprintf("%s=%d", jailVariable, jail),
+		fmt.Sprintf("%s=%d", userVariable, uid), "GODEBUG=asyncpreemptoff=1")
 	w.cmd.Stdin, w.cmd.Stdout, w.cmd.Stderr = in, out, out
 	w.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := w.cmd.Start(); err != nil {
@@ -96,6 +100,9 @@ func work() {
 		if model, err = secmodel.Open(); err == nil {
 			err = model.Enter(secmodel.ID(id), false)
 		}
+	}
+	if uid, _ := strconv.Atoi(os.Getenv(userVariable)); uid != 0 && err == nil {
+		err = syscall.Setuid(uid)
 	}
 	var c calls
 	if err == nil {
