@@ -1,9 +1,12 @@
 package conformance
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -32,4 +35,22 @@ func TestGapsAreDocumented(t *testing.T) {
 	}
 	names, err := pageGaps(string(b))
 	check(t, err == nil && slices.Equal(names, gaps), "jail_security(7) has\n%q, %v\nand shown are\n%q", names, err, gaps)
+}
+
+// pageGaps are the names in a page's list of what remains possible.
+func pageGaps(page string) (names []string, err error) {
+	_, rest, found := strings.Cut(page, "\n.Sh WHAT REMAINS POSSIBLE\n")
+	if !found {
+		return nil, errors.New("no section WHAT REMAINS POSSIBLE")
+	}
+	section, _, _ := strings.Cut(rest, "\n.Sh ")
+	for line := range strings.Lines(section) {
+		if name, ok := strings.CutPrefix(line, ".It Sy "); ok {
+			names = append(names, strings.Trim(strings.TrimSpace(name), `"`))
+		}
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("no items")
+	}
+	return names, nil
 }

@@ -1,8 +1,6 @@
 package conformance
 
 import (
-	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -316,22 +314,4 @@ func removeSegment(id int) error {
 		return errno
 	}
 	return nil
-}
-
-// pageGaps are the names in a page's list of what remains possible.
-func pageGaps(page string) (names []string, err error) {
-	_, rest, found := strings.Cut(page, "\n.Sh WHAT REMAINS POSSIBLE\n")
-	if !found {
-		return nil, errors.New("no section WHAT REMAINS POSSIBLE")
-	}
-	section, _, _ := strings.Cut(rest, "\n.Sh ")
-	for line := range strings.Lines(section) {
-		if name, ok := strings.CutPrefix(line, ".It Sy "); ok {
-			names = append(names, strings.Trim(strings.TrimSpace(name), `"`))
-		}
-	}
-	if len(names) == 0 {
-		return nil, fmt.Errorf("no items")
-	}
-	return names, nil
 }
