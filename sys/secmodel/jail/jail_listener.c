@@ -42,6 +42,7 @@ __KERNEL_RCSID(0, "$NetBSD$");
 #include <sys/conf.h>
 #include <sys/errno.h>
 #include <sys/kauth.h>
+#include <sys/kernel.h>
 #include <sys/lwp.h>
 #include <sys/mutex.h>
 #include <sys/proc.h>
@@ -544,6 +545,10 @@ jail_listener_stop(void)
 		kauth_unlisten_scope(listeners[i].ls_listener);
 		listeners[i].ls_listener = NULL;
 	}
-	/* kauth(9) waits for none, but by now none is in a listener. */
+	/*
+	 * kauth(9) waits for none.  Who runs in a listener has left it after
+	 * the barrier; who was preempted there has to have his turn first.
+	 */
+	(void)kpause("jailstop", false, MAX(1, hz / 10), NULL);
 	xc_barrier(0);
 }
