@@ -31,6 +31,7 @@ import (
 type options struct {
 	kernel, module, work, unload string
 	jails                        string
+	loads                        int
 	before, tests                []string // packages
 	testFlags                    string
 	files                        []file
@@ -72,7 +73,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (int, err
 	if err != nil {
 		return exitSoftware, err
 	}
-	p := &plan.Plan{Token: rand.Text(), Unload: o.unload, Steps: o.steps}
+	p := &plan.Plan{Token: rand.Text(), Loads: o.loads, Unload: o.unload, Steps: o.steps}
 	if o.module != "" {
 		p.Module, p.Name = "/modules/"+filepath.Base(o.module), strings.TrimSuffix(filepath.Base(o.module), ".kmod")
 	}
@@ -105,6 +106,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f.StringVar(&o.module, "module", "", "`path` of secmodel_jail.kmod, built for that kernel")
 	f.StringVar(&o.jails, "jails", "", "`path` of the netbsd/amd64 binary jails; compiled if not given")
 	f.StringVar(&o.work, "work", "build/vm", "`directory` for the image and the console's record")
+	f.IntVar(&o.loads, "loads", 0, "how `often` the module is loaded and unloaded, under load, before it is loaded; if not given 20, or 1000 with JAILS_LONG in the environment")
 	f.StringVar(&o.unload, "unload", plan.Busy, "what unloading does after the steps: busy or unloads")
 	f.Func("before", "run the tests of these `packages` before the module is loaded; repeated", func(s string) (err error) {
 		o.before, err = packages(o.before, s)
@@ -161,8 +163,13 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	}
 	o.steps = append(tests, o.steps...)
 	env := environment
+	often := 20
 	if long := os.Getenv("JAILS_LONG"); long != "" {
 		env = append(env, "JAILS_LONG="+long)
+		often = 1000
+	}
+	if o.loads == 0 {
+		o.loads = often
 	}
 	for i := range o.steps {
 		o.steps[i].Timeout = o.timeout

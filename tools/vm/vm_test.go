@@ -121,6 +121,15 @@ func TestParse(t *testing.T) {
 			t.Errorf("%q passes", args)
 		}
 	}
+	for long, want := range map[string]int{"": 20, "1": 1000} {
+		t.Setenv("JAILS_LONG", long)
+		if o, err := parse([]string{"-kernel", "k"}, new(bytes.Buffer)); err != nil || o.loads != want {
+			t.Errorf("JAILS_LONG=%q: %+v %v, want %d loads", long, o, err, want)
+		}
+		if o, err := parse([]string{"-kernel", "k", "-loads", "7"}, new(bytes.Buffer)); err != nil || o.loads != 7 {
+			t.Errorf("JAILS_LONG=%q: %+v %v, want 7 loads", long, o, err)
+		}
+	}
 	o, err := parse([]string{"-kernel", "k", "-test", "./plan", "-step", "demo=/tests/demo -x"}, new(bytes.Buffer))
 	if err != nil || len(o.steps) != 2 || o.steps[0].Name != "plan" || o.steps[0].Argv[0] != "/tests/plan/test" || o.steps[1].Argv[1] != "-x" {
 		t.Errorf("%+v %v", o, err)

@@ -25,6 +25,7 @@ type Plan struct {
 	Token  string // that marks the guest's answers, new for each run
 	Module string // path of a module to load, or "" for none
 	Name   string // the module's name, to unload it
+	Loads  int    // how often it comes and goes before it is loaded
 	Unload string // Unloads or Busy, after the steps
 	Steps  []Step
 }
