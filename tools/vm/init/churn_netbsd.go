@@ -160,13 +160,6 @@ func churn(p *plan.Plan) error {
 	if err != nil {
 		return fmt.Errorf("hw.ncpuonline: %w", err)
 	}
-	// Of a kernel with DIAGNOSTIC, kauth(9) asserts that if there is a listener
-	// for credentials, it was asked: which fails if another processor has it
-	// come in the middle of that.
-	pause := func() error { return nil }
-	if cpus > 1 {
-		pause = func() error { return stop(players) }
-	}
 	begin := time.Now()
 	var before map[string]uint64
 	for i := range p.Loads {
@@ -175,7 +168,10 @@ func churn(p *plan.Plan) error {
 				return err
 			}
 		}
-		if err := pause(); err != nil {
+		// Of a kernel with DIAGNOSTIC, kauth(9) asserts that if there is a
+		// listener for credentials, it was asked: which fails if one comes in
+		// the middle of that.
+		if err := stop(players); err != nil {
 			return err
 		}
 		if err := module.Load(p.Module); err != nil {
