@@ -261,7 +261,7 @@ var requests = []mutation{
 	{"a root may be relative, and have no end", []edit{{"jail_object.c", "\treturn path[0] == '/' &&\n\t    strnlen(path, JAIL_ROOTLEN) < JAIL_ROOTLEN;", "\treturn path[0] != 1;"}},
 		"kern", "TestNamesAndRoots", `root "tmp": detail`},
 	{"unknown fields are let pass", []edit{{"jail_sysctl.c", "\terror = request_check(jq, nports, reply);\n", "\terror = jq != NULL ? 0 : request_check(jq, nports, reply);\n"}},
-		"kern", "TestUnknownFields", `reserved: <nil>`},
+		"kern", "TestUnknownFields", `: <nil>, reason 0`},
 	{"a refused change is half done", []edit{{"jail_object.c", "\terror = config_check(&jc, j->j_root, reply);\n", "\tj->j_config = jc;\n\tconfig_apply(j);\n\terror = config_check(&jc, j->j_root, reply);\n"}},
 		"kern", "TestRefusedChange", `a refused change has made of`},
 	{"a flag that is set clears the other", []edit{{"jail_object.c", "\tjc.jc_flags = (jc.jc_flags & ~flags) | (new->jc_flags & flags);\n", "\tif (flags != 0)\n\t\tjc.jc_flags = new->jc_flags & flags;\n"}},
