@@ -547,7 +547,8 @@ jail_listener_stop(void)
 	}
 	/*
 	 * kauth(9) waits for none.  Who runs in a listener has left it after
-	 * the barrier; who was preempted there has to have his turn first.
+	 * the barrier; who was preempted there gets a while to have his turn,
+	 * which on a busy machine may not be enough.
 	 */
 	(void)kpause("jailstop", false, MAX(1, hz / 10), NULL);
 	xc_barrier(0);
