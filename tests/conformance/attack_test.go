@@ -58,6 +58,7 @@ func init() {
 			wg    sync.WaitGroup
 			mu    sync.Mutex
 			count int
+			told  []error
 			begin = make(chan struct{})
 		)
 		for i, c := range clients {
@@ -65,15 +66,19 @@ func init() {
 				runtime.LockOSThread()
 				defer runtime.UnlockOSThread()
 				<-begin
-				if c.Enter(secmodel.ID(n[1+i%len(n[1:])]), false) == nil {
-					mu.Lock()
+				err := c.Enter(secmodel.ID(n[1+i%len(n[1:])]), false)
+				mu.Lock()
+				defer mu.Unlock()
+				if told = append(told, err); err == nil {
 					count++
-					mu.Unlock()
 				}
 			})
 		}
 		close(begin)
 		wg.Wait()
+		if count == 0 {
+			return "0", errors.Join(told...)
+		}
 		return strconv.Itoa(count), nil
 	})
 }

@@ -97,6 +97,9 @@ func readFDs(p *process, except int) ([]kern.FD, error) {
 		k.Type = fdType(link)
 		if k.Type == kern.FDSocket {
 			own, err := unix.PidfdGetfd(p.pidfd(), fd, 0)
+			if err == unix.EBADF {
+				continue // closed by another thread, like those above
+			}
 			if err != nil {
 				return all, fmt.Errorf("descriptor %d of process %d: %w", fd, p.pid, err)
 			}
