@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"jails/src/watch"
 )
 
 // Filter says which lines to read; its zero value is all of them.
@@ -51,18 +53,18 @@ func follow(ctx context.Context, dir string, filter Filter, f func(Line) error, 
 	if err := os.MkdirAll(dir, logMode); err != nil {
 		return err
 	}
-	w, err := newWatcher(dir)
+	w, err := watch.New(dir)
 	if err != nil {
 		return err
 	}
-	defer w.close()
+	defer w.Close()
 	r, err := open(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	defer func() { r.close() }()
 	woken := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() { w.wake(); close(woken) })
+	stop := context.AfterFunc(ctx, func() { w.Wake(); close(woken) })
 	defer func() {
 		if !stop() {
 			<-woken // the watcher's descriptors are its until then
@@ -86,7 +88,7 @@ func follow(ctx context.Context, dir string, filter Filter, f func(Line) error, 
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err := w.wait(r.current()); err != nil {
+		if err := w.Wait(r.current()); err != nil {
 			return err
 		}
 		if ctx.Err() != nil {

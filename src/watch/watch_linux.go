@@ -1,4 +1,6 @@
-package logs
+// Package watch waits for changes in a directory of logs: lines that are added
+// to its files, and rotation. Nothing is looked at while nothing changes.
+package watch
 
 import (
 	"os"
@@ -6,13 +8,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// watcher waits for a change in a log directory: of current, or a rotation.
-type watcher struct {
+// Watcher waits for a change in a directory of logs: of its files, or a
+// rotation. One goroutine uses it.
+type Watcher struct {
 	inotify int
 	waker   int
 }
 
-func newWatcher(dir string) (*watcher, error) {
+// New watches a directory.
+func New(dir string) (*Watcher, error) {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
 		return nil, os.NewSyscallError("inotify_init1", err)
@@ -26,15 +30,17 @@ func newWatcher(dir string) (*watcher, error) {
 		unix.Close(fd)
 		return nil, err
 	}
-	return &watcher{fd, waker}, nil
+	return &Watcher{fd, waker}, nil
 }
 
-// wake makes wait return. Any goroutine may call it, before close.
-func (w *watcher) wake() {
+// Wake makes Wait return. Any goroutine may call it, before Close.
+func (w *Watcher) Wake() {
 	_, _ = unix.Write(w.waker, []byte{1, 1, 1, 1, 1, 1, 1, 1})
 }
 
-func (w *watcher) wait(_ *os.File) error {
+// Wait waits for a change, or Wake. The file is the one that is being read; its
+// directory tells of it here.
+func (w *Watcher) Wait(_ *os.File) error {
 	fds := []unix.PollFd{{Fd: int32(w.inotify), Events: unix.POLLIN}, {Fd: int32(w.waker), Events: unix.POLLIN}}
 	if _, err := unix.Poll(fds, -1); err != nil && err != unix.EINTR {
 		return err
@@ -47,7 +53,8 @@ func (w *watcher) wait(_ *os.File) error {
 	}
 }
 
-func (w *watcher) close() {
+// Close gives back the descriptors.
+func (w *Watcher) Close() {
 	unix.Close(w.inotify)
 	unix.Close(w.waker)
 }
