@@ -22,7 +22,12 @@ import (
 	"jails/tests/host"
 )
 
-func TestMain(m *testing.M) { host.Main(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(homeVariable) != "" {
+		os.Exit(home(os.Args[1:]))
+	}
+	host.Main(m)
+}
 
 // longVariable asks for all that there is time for.
 const longVariable = "JAILS_LONG"
@@ -175,11 +180,9 @@ func (w *workshop) run(t *testing.T, suite, pattern, reply string) (out string, 
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program, "-test.v", "-test.run", pattern, "-test.timeout", "4m")
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "HOSTKERN="+filepath.Join(w.bin, "hostkern"), "CONFORMANCE_REPLY="+reply, longVariable+"=", "GOTRACEBACK=none")
-	cmd.WaitDelay = time.Second
-	b, err := cmd.CombinedOutput()
+	env := append(os.Environ(), "HOSTKERN="+filepath.Join(w.bin, "hostkern"), "CONFORMANCE_REPLY="+reply, longVariable+"=", "GOTRACEBACK=none")
+	b, err := inHome(ctx, program, dir, env, "-test.v", "-test.run", pattern, "-test.timeout", "4m")
+	nobodyLeft(t)
 	if ctx.Err() != nil {
 		t.Fatalf("%s did not end\n%s", pattern, b)
 	}
@@ -200,6 +203,9 @@ func brief(out string) string {
 func TestMutations(t *testing.T) {
 	if os.Getenv(longVariable) == "" {
 		t.Skipf("takes minutes; set %s=1 (make test-long)", longVariable)
+	}
+	if err := adopt(); err != nil {
+		t.Fatal(err)
 	}
 	w, files := newWorkshop(t), sound(t)
 	w.put(t, files)
