@@ -70,6 +70,8 @@ type Action struct {
 // Service is one service's place in the machine.
 type Service struct {
 	spec   Spec
+	run    Spec // what its process was started with
+	past   bool // run is no longer the definition's: its process is an old one, or over
 	index  int
 	after  []edge
 	before []*Service // those that come after this one
@@ -77,6 +79,7 @@ type Service struct {
 	state    State
 	since    time.Duration
 	pid      int
+	removed  bool            // the definition has it no more: it ends, and is gone
 	want     want            // what follows when it has ended
 	ill      string          // why it is stopped though it is wanted, or ""
 	good     bool            // its last run was healthy
@@ -131,7 +134,11 @@ func New(specs []Spec, random func() float64) (*Graph, error) {
 	for i, spec := range specs {
 		g.services[i] = &Service{spec: spec, index: i}
 	}
-	if err := link(g.services); err != nil {
+	err := link(g.services)
+	if err == nil {
+		err = findCycle(g.services)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return g, nil
@@ -178,7 +185,7 @@ func (g *Graph) Stopping() bool { return g.stopping }
 // Stopped says whether StopAll has come to its end.
 func (g *Graph) Stopped() bool {
 	for _, s := range g.services {
-		if s.state != Down {
+		if s.state != Down && s.state != Gone {
 			return false
 		}
 	}
@@ -191,7 +198,7 @@ func (g *Graph) act(a Action) { g.actions = append(g.actions, a) }
 func (g *Graph) apply(s *Service, e *Event) {
 	from := s.state
 	g.step(s, e)
-	if s.state == Finishing && from != Finishing && !s.spec.Finish {
+	if s.state == Finishing && from != Finishing && !s.run.Finish {
 		g.step(s, &Event{Kind: Finished, Service: s.index})
 	}
 	if s.state != from {
@@ -221,12 +228,16 @@ func (g *Graph) settle() {
 		again = false
 		for _, s := range g.services {
 			before := s.state
-			if g.stopping {
+			switch {
+			case s.state == Gone:
+			case s.removed && s.state == Down:
+				g.apply(s, &Event{Kind: Removed, Service: s.index})
+			case g.stopping || s.removed:
 				s.want = down
 				if s.state != Down && s.state != Stopping && s.state != Finishing && (!s.state.Busy() || s.unneeded()) {
 					g.apply(s, &Event{Kind: Stop, Service: s.index})
 				}
-			} else if s.state == Waiting && s.blockedBy() == nil {
+			case s.state == Waiting && s.blockedBy() == nil:
 				g.apply(s, &Event{Kind: Unblocked, Service: s.index})
 			}
 			again = again || s.state != before
@@ -265,11 +276,12 @@ func (s *Service) blockedBy() *edge {
 
 func (g *Graph) signalStop(s *Service) {
 	g.act(Action{Kind: Signal, Service: s.index, PID: s.pid})
-	g.act(Action{Kind: ArmStop, Service: s.index, After: s.spec.StopTimeout})
+	g.act(Action{Kind: ArmStop, Service: s.index, After: s.run.StopTimeout})
 }
 
 // noteStart keeps as many starts as the limit needs.
 func (s *Service) noteStart(now time.Duration) {
+	s.run, s.past = s.spec, false
 	s.spawned, s.ill, s.good = now, "", false
 	if n := s.spec.Limit; n > 0 {
 		if len(s.starts) >= n {
@@ -299,12 +311,13 @@ func (s *Service) forget() {
 func (s *Service) ended(g *Graph, e *Event) {
 	s.good = s.state == Ready && g.now-s.spawned >= s.spec.Healthy
 	s.remember(Death{At: g.now, Ran: g.now - s.spawned, PID: s.pid, Exit: e.Exit, Why: s.whyEnded()})
-	if s.pid != 0 && !s.spec.Oneshot {
+	s.past = true
+	if s.pid != 0 && !s.run.Oneshot {
 		g.act(Action{Kind: KillGroup, Service: s.index, PID: s.pid})
 	}
-	if s.pid != 0 && s.spec.Finish {
+	if s.pid != 0 && s.run.Finish {
 		g.act(Action{Kind: Finish, Service: s.index, PID: s.pid, Exit: e.Exit})
-		g.act(Action{Kind: ArmStop, Service: s.index, After: s.spec.StopTimeout})
+		g.act(Action{Kind: ArmStop, Service: s.index, After: s.run.StopTimeout})
 	}
 	s.pid = 0
 	exit := e.Exit
@@ -336,7 +349,7 @@ func (s *Service) concluded(g *Graph, e *Event) {
 	switch {
 	case e.Kind == NotSpawned:
 		s.ended(g, e)
-	case s.spec.Finish:
+	case s.run.Finish:
 		g.act(Action{Kind: Disarm, Service: s.index})
 	}
 }

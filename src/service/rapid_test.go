@@ -14,18 +14,22 @@ import (
 type world struct {
 	*rapid.T
 	g      *Graph
-	specs  []Spec
+	specs  []Spec // by their places in the machine
+	ran    []Spec // what each last process was started with
+	stale  []bool // and that is not the spec any more
 	now    time.Duration
 	pid    int
 	alive  []int           // each service's process, 0 for none
 	told   []bool          // it was signalled to stop
 	killed []bool          // and then killed
 	ready  []bool          // the process has said so, or need not
-	ended  []bool          // it last exited 0 and is not to be started again
+	good   []bool          // it last exited 0 by itself
+	ended  []bool          // and is not to be started again
 	timers []time.Duration // due at; -1 for none
 	isStop []bool          // the timer is for a stop
 	starts [][]time.Duration
 	stops  bool
+	ill    bool // what follows is the service's own doing, and in no order
 
 	finish []int // whose finish command runs: the process that ended, 0 for none
 	cut    []bool
@@ -36,38 +40,52 @@ func newWorld(t *rapid.T) *world {
 	n := rapid.IntRange(1, 5).Draw(t, "services")
 	w := &world{T: t}
 	for i := range n {
-		s := Spec{
-			Name:    fmt.Sprint("s", i),
-			Oneshot: rapid.Bool().Draw(t, "oneshot"),
-			Restart: rapid.SampledFrom([]Policy{Always, OnFailure, Never}).Draw(t, "policy"),
-			Delay:   second / 10, MaxDelay: second, Healthy: 3 * second,
-			Limit: rapid.IntRange(0, 3).Draw(t, "limit"), Interval: 2 * second, StopTimeout: second,
-		}
-		s.Finish = rapid.Bool().Draw(t, "finish")
-		s.Probed = !s.Oneshot && rapid.Bool().Draw(t, "probed")
-		for j := range i { // on earlier ones only: no cycle
-			if rapid.IntRange(0, 2).Draw(t, "after") == 0 {
-				until := rapid.SampledFrom([]Condition{UntilReady, UntilStarted, UntilCompleted}).Draw(t, "until")
-				if until == UntilCompleted && !w.specs[j].Oneshot && w.specs[j].Restart == Always {
-					until = UntilReady
-				}
-				s.After = append(s.After, Dependency{w.specs[j].Name, until})
-			}
-		}
-		w.specs = append(w.specs, s)
+		w.specs = append(w.specs, w.draw(t, fmt.Sprint("s", i), w.specs))
 	}
 	g, err := New(w.specs, func() float64 { return rapid.Float64Range(0, 0.99).Draw(t, "random") })
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.g = g
-	w.alive, w.told, w.killed, w.ready, w.ended = make([]int, n), make([]bool, n), make([]bool, n), make([]bool, n), make([]bool, n)
-	w.timers, w.isStop, w.starts = make([]time.Duration, n), make([]bool, n), make([][]time.Duration, n)
-	w.finish, w.cut, w.done = make([]int, n), make([]bool, n), map[int]bool{}
-	for i := range n {
-		w.timers[i] = -1
+	w.done = map[int]bool{}
+	specs := w.specs
+	for w.specs = nil; len(w.specs) < n; {
+		w.grow()
 	}
+	copy(w.specs, specs)
 	return w
+}
+
+// draw makes up a service that may come after some of those before it.
+func (w *world) draw(t *rapid.T, name string, before []Spec) Spec {
+	s := Spec{
+		Name:    name,
+		Oneshot: rapid.Bool().Draw(t, "oneshot"),
+		Restart: rapid.SampledFrom([]Policy{Always, OnFailure, Never}).Draw(t, "policy"),
+		Delay:   second / 10, MaxDelay: second, Healthy: 3 * second,
+		Limit: rapid.IntRange(0, 3).Draw(t, "limit"), Interval: 2 * second, StopTimeout: second,
+	}
+	s.Finish = rapid.Bool().Draw(t, "finish")
+	s.Probed = !s.Oneshot && rapid.Bool().Draw(t, "probed")
+	for _, on := range before { // on earlier ones only: no cycle
+		if rapid.IntRange(0, 2).Draw(t, "after") == 0 {
+			until := rapid.SampledFrom([]Condition{UntilReady, UntilStarted, UntilCompleted}).Draw(t, "until")
+			if until == UntilCompleted && !on.Oneshot && on.Restart == Always {
+				until = UntilReady
+			}
+			s.After = append(s.After, Dependency{on.Name, until})
+		}
+	}
+	return s
+}
+
+// grow makes room for one service more.
+func (w *world) grow() {
+	w.specs, w.ran, w.stale = append(w.specs, Spec{}), append(w.ran, Spec{}), append(w.stale, false)
+	w.alive, w.told, w.killed = append(w.alive, 0), append(w.told, false), append(w.killed, false)
+	w.ready, w.good, w.ended = append(w.ready, false), append(w.good, false), append(w.ended, false)
+	w.timers, w.isStop, w.starts = append(w.timers, -1), append(w.isStop, false), append(w.starts, nil)
+	w.finish, w.cut = append(w.finish, 0), append(w.cut, false)
 }
 
 func (w *world) service() int { return rapid.IntRange(0, len(w.specs)-1).Draw(w.T, "service") }
@@ -95,7 +113,11 @@ func (w *world) do(actions []Action) {
 			}
 			w.checkOrder(i)
 			w.checkLimit(i)
+			if w.g.Removed(i) {
+				w.Fatalf("%s is started after its end was wanted", w.specs[i].Name)
+			}
 			w.ended[i] = false
+			w.ran[i], w.stale[i] = w.specs[i], false
 			if rapid.IntRange(0, 9).Draw(w.T, "spawn fails") == 0 {
 				busy := rapid.Bool().Draw(w.T, "for want of room")
 				if n := len(w.starts[i]); busy {
@@ -112,8 +134,11 @@ func (w *world) do(actions []Action) {
 			if w.alive[i] != a.PID || a.PID == 0 {
 				w.Fatalf("%s: signal to %d, its process is %d", w.specs[i].Name, a.PID, w.alive[i])
 			}
-			if w.stops {
+			if w.stops || w.g.Removed(i) && !w.ill {
 				for j, s := range w.specs {
+					if !w.stops && !w.g.Removed(j) {
+						continue
+					}
 					for _, d := range s.After {
 						if d.Service == w.specs[i].Name && (w.alive[j] != 0 || w.finish[j] != 0) {
 							w.Fatalf("%s is stopped before %s", w.specs[i].Name, s.Name)
@@ -133,7 +158,7 @@ func (w *world) do(actions []Action) {
 				w.killed[i] = true
 			}
 		case Finish:
-			if !w.specs[i].Finish || w.alive[i] != 0 || w.finish[i] != 0 || a.PID == 0 || w.done[a.PID] {
+			if !w.ran[i].Finish || w.alive[i] != 0 || w.finish[i] != 0 || a.PID == 0 || w.done[a.PID] {
 				w.Fatalf("%s: finish of %d, its process is %d", w.specs[i].Name, a.PID, w.alive[i])
 			}
 			w.finish[i], w.cut[i], w.done[a.PID] = a.PID, false, true
@@ -152,6 +177,10 @@ func (w *world) do(actions []Action) {
 			w.timers[i], w.isStop[i] = w.now+a.After, a.Kind == ArmStop
 		case Disarm:
 			w.timers[i] = -1
+		case Changed:
+			if a.To == Gone {
+				w.forget(i)
+			}
 		}
 	}
 	for _, e := range follow {
@@ -189,7 +218,8 @@ func (w *world) exit(i int, x Exit) {
 	w.alive[i] = 0
 	w.ready[i] = false
 	s := w.specs[i]
-	w.ended[i] = x.OK() && !w.told[i] && (s.Oneshot || s.Restart != Always)
+	w.good[i] = x.OK() && !w.told[i]
+	w.ended[i] = w.good[i] && (s.Oneshot || s.Restart != Always)
 	w.send(Event{Kind: Exited, Service: i, Exit: x})
 }
 
@@ -221,6 +251,9 @@ func TestMachine(t *testing.T) {
 		operate := func(kind Kind) func(*rapid.T) {
 			return func(*rapid.T) {
 				i := w.service()
+				if w.g.Removed(i) {
+					return
+				}
 				switch w.g.State(i) {
 				case Waiting, Starting, Ready:
 					if kind == Start {
@@ -244,6 +277,7 @@ func TestMachine(t *testing.T) {
 			"stop":    operate(Stop),
 			"restart": operate(Restart),
 			"clear":   operate(Clear),
+			"change":  w.change,
 			"exit": func(t *rapid.T) {
 				if i := w.service(); w.alive[i] != 0 {
 					x := Exit{Code: rapid.IntRange(0, 1).Draw(t, "code")}
@@ -266,7 +300,9 @@ func TestMachine(t *testing.T) {
 			"unhealthy": func(*rapid.T) {
 				i := w.service()
 				was := w.g.State(i)
+				w.ill = true
 				w.send(Event{Kind: Unhealthy, Service: i, Reason: "ill"})
+				w.ill = false
 				if was == Ready && (!w.told[i] || w.alive[i] == 0) {
 					w.Fatalf("%s is unhealthy and was not told to stop", w.specs[i].Name)
 				}
@@ -302,6 +338,9 @@ func TestMachine(t *testing.T) {
 		if rapid.Bool().Draw(t, "restart before") {
 			operate(Restart)(t)
 		}
+		if rapid.Bool().Draw(t, "let go before") {
+			w.letGo(t)
+		}
 		w.stops = true
 		w.do(append([]Action(nil), w.g.StopAll(w.now)...))
 		for rounds := 0; !w.g.Stopped(); rounds++ {
@@ -309,15 +348,7 @@ func TestMachine(t *testing.T) {
 				t.Fatal("the stop of all does not end")
 			}
 			w.send(Event{Kind: rapid.SampledFrom([]Kind{Start, Restart, Clear}).Draw(t, "asked"), Service: w.service()})
-			for i := range w.specs {
-				if w.alive[i] != 0 && w.told[i] {
-					w.exit(i, Exit{Signal: 15})
-				} else if w.finish[i] != 0 {
-					w.finish[i] = 0
-					w.send(Event{Kind: Finished, Service: i})
-				}
-			}
-			w.check(t)
+			w.obey(t)
 		}
 		for i, pid := range w.alive {
 			if pid != 0 || w.timers[i] >= 0 || w.finish[i] != 0 {
@@ -325,4 +356,17 @@ func TestMachine(t *testing.T) {
 			}
 		}
 	})
+}
+
+// obey lets all that was told to stop do it, and the finish commands end.
+func (w *world) obey(t *rapid.T) {
+	for i := range w.specs {
+		if w.alive[i] != 0 && w.told[i] {
+			w.exit(i, Exit{Signal: 15})
+		} else if w.finish[i] != 0 {
+			w.finish[i] = 0
+			w.send(Event{Kind: Finished, Service: i})
+		}
+	}
+	w.check(t)
 }

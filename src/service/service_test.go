@@ -31,11 +31,22 @@ func mustNew(t *testing.T, specs ...Spec) *Graph {
 	return g
 }
 
-// text is actions in few words.
-func text(g *Graph, actions []Action) string {
+// names are those of the services before what is about to happen to them.
+func names(g *Graph) (all []string) {
+	for _, s := range g.services {
+		all = append(all, s.spec.Name)
+	}
+	return all
+}
+
+// text is actions in few words; a service without a name of before has one now.
+func text(g *Graph, before []string, actions []Action) string {
 	var all []string
 	for _, a := range actions {
 		name := g.services[a.Service].spec.Name
+		if a.Service < len(before) && name == "" {
+			name = before[a.Service]
+		}
 		switch a.Kind {
 		case Spawn:
 			all = append(all, "spawn "+name)
@@ -73,6 +84,7 @@ func run(t *testing.T, g *Graph, steps []step) {
 	t.Helper()
 	for _, s := range steps {
 		var got []Action
+		before := names(g)
 		switch f := strings.Fields(s.what); f[0] {
 		case "start-all":
 			got = g.StartAll(s.at)
@@ -104,7 +116,7 @@ func run(t *testing.T, g *Graph, steps []step) {
 			}
 			got = g.Handle(s.at, e)
 		}
-		if text := text(g, got); text != s.want {
+		if text := text(g, before, got); text != s.want {
 			t.Fatalf("%v %s:\n got %s\nwant %s", s.at, s.what, text, s.want)
 		}
 	}
@@ -417,6 +429,7 @@ var holding, failing = map[*guard]func(*Service, *Event){
 	isBusy:      func(_ *Service, e *Event) { e.Busy = true },
 	isDown:      func(s *Service, _ *Event) { s.want = down },
 	isAgain:     func(s *Service, _ *Event) { s.want = again },
+	isWanted:    func(s *Service, _ *Event) { s.want = up },
 	isOver:      func(s *Service, _ *Event) { s.last = &Exit{}; s.spec.Restart = OnFailure },
 	isForbidden: func(_ *Service, e *Event) { e.Exit.Code = Forbid },
 	isFinal:     func(s *Service, _ *Event) { s.spec.Restart = Never },
@@ -440,7 +453,7 @@ func TestEveryRow(t *testing.T) {
 		s := spec("a", on("never", UntilReady))
 		s.Finish = true
 		g := mustNew(t, s, spec("never"))
-		g.services[0].state, g.services[0].last = from, &Exit{Code: 1}
+		g.services[0].state, g.services[0].last, g.services[0].run = from, &Exit{Code: 1}, s
 		if from.Runs() {
 			g.services[0].pid = 9
 		}
@@ -468,7 +481,7 @@ func TestEveryRow(t *testing.T) {
 				}
 				last := Action{Kind: Changed, From: from, To: r.next}
 				if changed := len(actions) > 0 && actions[len(actions)-1] == last; changed != (from != r.next) {
-					t.Errorf("%s, %s: nothing tells of %s in %s", from, on, r.next, text(g, actions))
+					t.Errorf("%s, %s: nothing tells of %s in %s", from, on, r.next, text(g, nil, actions))
 				}
 			}
 			if len(before) > 0 {
@@ -476,7 +489,7 @@ func TestEveryRow(t *testing.T) {
 			}
 			g, s := service(from)
 			if actions := g.Handle(second, Event{Kind: on}); len(actions) > 0 || s.state != from {
-				t.Errorf("%s, %s: %s and %s, without a row", from, on, text(g, actions), s.state)
+				t.Errorf("%s, %s: %s and %s, without a row", from, on, text(g, nil, actions), s.state)
 			}
 		}
 	}

@@ -97,6 +97,11 @@ func link(services []*Service) error {
 			on.before = append(on.before, s)
 		}
 	}
+	return nil
+}
+
+// findCycle is for services that are linked, each at its place.
+func findCycle(services []*Service) error {
 	cycle := Cycle(len(services), func(i int) (on []int) {
 		for _, e := range services[i].after {
 			on = append(on, e.on.index)

@@ -115,7 +115,7 @@ func (g *Graph) Settled(now time.Duration, i int) bool {
 	switch s.state {
 	case Ready:
 		return s.spec.Probed || now-s.spawned >= Settling
-	case Completed, Failed, Down:
+	case Completed, Failed, Down, Gone:
 		return true
 	case Waiting:
 		return s.hopeless()

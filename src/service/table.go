@@ -13,9 +13,10 @@ const (
 	Backoff                // it ended; its next start waits for the delay
 	Failed                 // it is not started again until someone says so
 	Completed              // it exited 0 and is not to be started again
+	Gone                   // no definition has it any more
 )
 
-var stateNames = [...]string{"down", "waiting", "starting", "ready", "stopping", "finishing", "backoff", "failed", "completed"}
+var stateNames = [...]string{"down", "waiting", "starting", "ready", "stopping", "finishing", "backoff", "failed", "completed", "gone"}
 
 func (s State) String() string { return stateNames[s] }
 
@@ -33,6 +34,8 @@ const (
 	Stop                    // someone wants it down
 	Restart                 // someone wants a new process
 	Clear                   // someone forgives its failure
+	Redefined               // its definition asks for another process
+	Removed                 // its definition is no more
 	Unblocked               // what it waits for is there
 	Spawned                 // its process runs; PID
 	NotSpawned              // its process could not be started; Exit, Busy
@@ -44,7 +47,7 @@ const (
 	TimedOut                // the timer of Stopping and Finishing
 )
 
-var kindNames = [...]string{"start", "stop", "restart", "clear", "unblocked", "spawned", "not spawned", "ready", "unhealthy", "exited", "finished", "delay over", "timed out"}
+var kindNames = [...]string{"start", "stop", "restart", "clear", "redefined", "removed", "unblocked", "spawned", "not spawned", "ready", "unhealthy", "exited", "finished", "delay over", "timed out"}
 
 func (k Kind) String() string { return kindNames[k] }
 
@@ -75,6 +78,7 @@ var (
 	isDaemon = &guard{"daemon", func(_ *Graph, s *Service, _ *Event) bool { return !s.spec.Oneshot }}
 	isBusy   = &guard{"for want of room", func(_ *Graph, _ *Service, e *Event) bool { return e.Busy }}
 	isDown   = &guard{"to be down", func(_ *Graph, s *Service, _ *Event) bool { return s.want == down }}
+	isWanted = &guard{"not to be down", func(_ *Graph, s *Service, _ *Event) bool { return s.want != down }}
 	isAgain  = &guard{"to be started again", func(_ *Graph, s *Service, _ *Event) bool { return s.want == again }}
 	isOver   = &guard{"exit 0, not started again", func(_ *Graph, s *Service, _ *Event) bool {
 		return s.last.OK() && s.ill == "" && (s.spec.Oneshot || s.spec.Restart != Always)
@@ -148,6 +152,8 @@ var (
 	disarm = &deed{"disarm the delay", func(g *Graph, s *Service, _ *Event) {
 		g.act(Action{Kind: Disarm, Service: s.index})
 	}}
+	release = &deed{"let others be free of it", func(_ *Graph, s *Service, _ *Event) { s.release() }}
+
 	restartNow = &deed{"disarm the delay, forget earlier failures", func(g *Graph, s *Service, _ *Event) {
 		g.act(Action{Kind: Disarm, Service: s.index})
 		s.forget()
@@ -159,6 +165,7 @@ var (
 var table = [...]row{
 	{Down, Start, nil, Waiting, begin},
 	{Down, Restart, nil, Waiting, begin},
+	{Down, Removed, nil, Gone, release},
 
 	{Waiting, Unblocked, nil, Starting, spawn},
 	{Waiting, Stop, nil, Down, nil},
@@ -173,16 +180,19 @@ var table = [...]row{
 	{Starting, Exited, nil, Finishing, end},
 	{Starting, Stop, nil, Stopping, signal},
 	{Starting, Restart, nil, Stopping, signalAgain},
+	{Starting, Redefined, nil, Stopping, signalAgain},
 
 	{Ready, Unhealthy, nil, Stopping, signalIll},
 	{Ready, Exited, nil, Finishing, end},
 	{Ready, Stop, nil, Stopping, signal},
 	{Ready, Restart, nil, Stopping, signalAgain},
+	{Ready, Redefined, nil, Stopping, signalAgain},
 
 	{Stopping, Exited, nil, Finishing, endStop},
 	{Stopping, TimedOut, nil, Stopping, kill},
 	{Stopping, Start, nil, Stopping, wantAgain},
 	{Stopping, Restart, nil, Stopping, wantAgain},
+	{Stopping, Redefined, isWanted, Stopping, wantAgain},
 	{Stopping, Stop, nil, Stopping, wantDown},
 
 	{Finishing, Finished, isDown, Down, rest},
@@ -195,20 +205,24 @@ var table = [...]row{
 	{Finishing, TimedOut, nil, Finishing, killFinish},
 	{Finishing, Start, nil, Finishing, wantAgain},
 	{Finishing, Restart, nil, Finishing, wantAgain},
+	{Finishing, Redefined, isWanted, Finishing, wantAgain},
 	{Finishing, Stop, nil, Finishing, wantDown},
 
 	{Backoff, DelayOver, nil, Waiting, retry},
 	{Backoff, Start, nil, Waiting, restartNow},
 	{Backoff, Restart, nil, Waiting, restartNow},
+	{Backoff, Redefined, nil, Waiting, restartNow},
 	{Backoff, Stop, nil, Down, disarm},
 
 	{Failed, Clear, nil, Down, begin},
 	{Failed, Start, nil, Waiting, begin},
 	{Failed, Restart, nil, Waiting, begin},
+	{Failed, Redefined, nil, Waiting, begin},
 	{Failed, Stop, nil, Down, nil},
 
 	{Completed, Start, nil, Waiting, begin},
 	{Completed, Restart, nil, Waiting, begin},
+	{Completed, Redefined, nil, Waiting, begin},
 	{Completed, Stop, nil, Down, nil},
 }
 
