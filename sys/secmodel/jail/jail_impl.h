@@ -272,10 +272,8 @@ int	jail_snapshot_processes(struct lwp *, void **, size_t *, size_t *);
 int	jail_snapshot_ports(struct lwp *, void **, size_t *, size_t *);
 int	jail_snapshot_policy(struct lwp *, void **, size_t *, size_t *);
 int	jail_snapshot_words(struct lwp *, void **, size_t *, size_t *);
-int	jail_snapshot_events(struct lwp *, uint32_t, uint64_t, void **,
+int	jail_snapshot_events(struct lwp *, uint32_t, uint64_t, bool, void **,
 	    size_t *, size_t *);
-int	jail_snapshot_seen(struct lwp *, uint32_t, void **, size_t *,
-	    size_t *);
 
 /* jail_sysctl.c */
 int	jail_sysctl_start(void);

@@ -51,12 +51,17 @@ __KERNEL_RCSID(0, "$NetBSD$");
 
 #include <secmodel/jail/jail_impl.h>
 
-#define	SLACK		16	/* processes that may come meanwhile */
+#define	SLACK		16	/* records that may come meanwhile */
 
 /* Who reads: a process of a jail, the host's root, or another on the host. */
 struct reader {
 	struct jail	*rd_jail;	/* NULL for the host */
 	bool		rd_root;
+
+	/* Which events. */
+	uint32_t	rd_id;		/* of that jail, or 0 */
+	uint64_t	rd_since;	/* after that */
+	bool		rd_seen;	/* of rules above the floor */
 };
 
 /* A list that is being made. */
@@ -72,6 +77,7 @@ static void
 reader_init(struct reader *rd, struct lwp *l)
 {
 
+	memset(rd, 0, sizeof(*rd));
 	rd->rd_jail = jail_of(l->l_cred);
 	rd->rd_root = rd->rd_jail == NULL &&
 	    kauth_cred_geteuid(l->l_cred) == 0;
@@ -114,6 +120,25 @@ list_next(struct list *ls)
 		return NULL;
 	return (uint8_t *)ls->ls_buffer + sizeof(struct jail_snapshot) +
 	    i * ls->ls_size;
+}
+
+/*
+ * Make a list of about n records, which fill adds, those too for which there
+ * is no room.  May sleep; needs and takes what fill does.
+ */
+static void
+list_fill(struct list *ls, size_t size, size_t n, const struct reader *rd,
+    void (*fill)(const struct reader *, struct list *))
+{
+
+	for (;;) {
+		list_alloc(ls, size, n + SLACK);
+		(*fill)(rd, ls);
+		if (ls->ls_count <= ls->ls_room)
+			break;
+		n = ls->ls_count;
+		list_free(ls);
+	}
 }
 
 /*
@@ -304,17 +329,20 @@ process_describe(struct jail *j, struct proc *p, bool zombie,
 	mutex_exit(p->p_lock);
 }
 
-/* Add all processes of jails to a list.  Needs jail_lock, proc_lock. */
+/* Add all processes of jails to a list.  Needs jail_lock; takes proc_lock. */
 static void
-processes_walk(const struct reader *rd, struct list *ls)
+processes_fill(const struct reader *rd, struct list *ls)
 {
 	struct jail_member *jm;
 	struct proc *p;
 	struct jail *j;
 
 	KASSERT(mutex_owned(&jail_lock));
-	KASSERT(mutex_owned(&proc_lock));
 
+	if (!rd->rd_root && rd->rd_jail == NULL)
+		return;
+
+	mutex_enter(&proc_lock);
 	TAILQ_FOREACH(j, &jail_list, j_list) {
 		if (!reader_inside(rd, j))
 			continue;
@@ -338,6 +366,7 @@ processes_walk(const struct reader *rd, struct list *ls)
 		if (j != NULL && reader_inside(rd, j))
 			process_describe(j, p, true, list_next(ls));
 	}
+	mutex_exit(&proc_lock);
 }
 
 /*
@@ -360,18 +389,7 @@ jail_snapshot_processes(struct lwp *l, void **buffer, size_t *allocated,
 		if (reader_inside(&rd, j))
 			n += atomic_load_relaxed(&j->j_nmembers);
 	}
-	for (;;) {
-		list_alloc(&ls, sizeof(struct jail_process), n + SLACK);
-		if (rd.rd_root || rd.rd_jail != NULL) {
-			mutex_enter(&proc_lock);
-			processes_walk(&rd, &ls);
-			mutex_exit(&proc_lock);
-		}
-		if (ls.ls_count <= ls.ls_room)
-			break;
-		n = ls.ls_count;
-		list_free(&ls);
-	}
+	list_fill(&ls, sizeof(struct jail_process), n, &rd, processes_fill);
 	error = list_finish(&ls, &rd, buffer, allocated, length);
 	mutex_exit(&jail_lock);
 	return error;
@@ -414,73 +432,53 @@ jail_snapshot_ports(struct lwp *l, void **buffer, size_t *allocated,
 	return error;
 }
 
-/*
- * The list of events of all jails, or one, after since; with seen, of what
- * their rules above the floor denied.  Of others than the reader's own there
- * are none, and none for the host's users but root.  May sleep; takes
- * jail_lock and jail_leaf.
- */
-static int
-events_list(struct lwp *l, uint32_t id, uint64_t since, bool seen,
-    void **buffer, size_t *allocated, size_t *length)
+/* Add events to a list.  Needs jail_lock; takes jail_leaf. */
+static void
+events_fill(const struct reader *rd, struct list *ls)
 {
 	struct jail_event *to;
+	struct jail *j;
+	u_int room;
+
+	KASSERT(mutex_owned(&jail_lock));
+
+	TAILQ_FOREACH(j, &jail_list, j_list) {
+		if (!reader_inside(rd, j) ||
+		    (rd->rd_id != 0 && rd->rd_id != j->j_id))
+			continue;
+		room = ls->ls_room - MIN(ls->ls_room, ls->ls_count);
+		to = (struct jail_event *)((struct jail_snapshot *)
+		    ls->ls_buffer + 1) + (ls->ls_room - room);
+		ls->ls_count += rd->rd_seen ?
+		    jail_event_seen(j, !rd->rd_root, to, room) :
+		    jail_event_copy(j, rd->rd_since, !rd->rd_root, to, room);
+	}
+}
+
+/*
+ * The list of events after since, by jail, of each the oldest first; with
+ * seen, of what rules above the floor denied.  id 0 is for all jails.  Of
+ * others than the reader's own there are none, and none for the host's users
+ * but root.  The caller frees the buffer.  May sleep; takes jail_lock and
+ * jail_leaf.
+ */
+int
+jail_snapshot_events(struct lwp *l, uint32_t id, uint64_t since, bool seen,
+    void **buffer, size_t *allocated, size_t *length)
+{
 	struct reader rd;
 	struct list ls;
-	struct jail *j;
-	size_t n = 0;
-	u_int room;
 	int error;
 
 	mutex_enter(&jail_lock);
 	reader_init(&rd, l);
-	for (;;) {
-		list_alloc(&ls, sizeof(struct jail_event), n + SLACK);
-		TAILQ_FOREACH(j, &jail_list, j_list) {
-			if (!reader_inside(&rd, j) ||
-			    (id != 0 && id != j->j_id))
-				continue;
-			room = ls.ls_room - MIN(ls.ls_room, ls.ls_count);
-			to = (struct jail_event *)((uint8_t *)ls.ls_buffer +
-			    sizeof(struct jail_snapshot)) +
-			    (ls.ls_room - room);
-			ls.ls_count += seen ?
-			    jail_event_seen(j, !rd.rd_root, to, room) :
-			    jail_event_copy(j, since, !rd.rd_root, to, room);
-		}
-		if (ls.ls_count <= ls.ls_room)
-			break;
-		n = ls.ls_count;
-		list_free(&ls);
-	}
+	rd.rd_id = id;
+	rd.rd_since = since;
+	rd.rd_seen = seen;
+	list_fill(&ls, sizeof(struct jail_event), 0, &rd, events_fill);
 	error = list_finish(&ls, &rd, buffer, allocated, length);
 	mutex_exit(&jail_lock);
 	return error;
-}
-
-/*
- * The list of events, by jail, of each the oldest first; id 0 for all jails.
- * The caller frees the buffer.  May sleep; takes jail_lock and jail_leaf.
- */
-int
-jail_snapshot_events(struct lwp *l, uint32_t id, uint64_t since,
-    void **buffer, size_t *allocated, size_t *length)
-{
-
-	return events_list(l, id, since, false, buffer, allocated, length);
-}
-
-/*
- * The list of what rules above the floor denied, by jail; id 0 for all
- * jails.  The caller frees the buffer.  May sleep; takes jail_lock and
- * jail_leaf.
- */
-int
-jail_snapshot_seen(struct lwp *l, uint32_t id, void **buffer,
-    size_t *allocated, size_t *length)
-{
-
-	return events_list(l, id, 0, true, buffer, allocated, length);
 }
 
 /* The policy table, for everyone.  The caller frees the buffer. */

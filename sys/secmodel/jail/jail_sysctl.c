@@ -254,12 +254,8 @@ sysctl_events(SYSCTLFN_ARGS)
 	if (namelen == 3)
 		since = (uint64_t)(uint32_t)name[1] << 32 | (uint32_t)name[2];
 
-	if (*seen)
-		error = jail_snapshot_seen(l, id, &buffer, &allocated,
-		    &length);
-	else
-		error = jail_snapshot_events(l, id, since, &buffer,
-		    &allocated, &length);
+	error = jail_snapshot_events(l, id, since, *seen, &buffer,
+	    &allocated, &length);
 	if (error != 0)
 		return error;
 	return list_copyout(l, buffer, allocated, length, oldp, oldlenp);
