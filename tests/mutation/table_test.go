@@ -119,6 +119,8 @@ var lives = []mutation{
 		"conformance", "TestDestroyWaitsForMembers", `destroy with a member: <nil>|panic|connection`},
 	{"a jail with zombies is destroyed", []edit{{"jail_proc.c", "\tPROCLIST_FOREACH(p, &zombproc) {\n\t\tif (jail_of_proc(p) == j)\n", "\tPROCLIST_FOREACH(p, &zombproc) {\n\t\tif (p == NULL)\n"}},
 		"conformance", "TestDestroyWaitsForMembers", `destroy with a zombie: <nil>`},
+	{"a jail is destroyed whose member is in execve", []edit{{"jail_proc.c", "none = j->j_refs == 1 && j->j_nmembers == 0;", "none = j->j_refs == 1;"}},
+		"kern", "TestExecBringsNobodyBack", `destroy: <nil>`},
 	{"a destroyed jail keeps its ports", []edit{{"jail_object.c", "\t(void)jail_port_replace(j, NULL, 0, reply);\n", ""}},
 		"conformance", "TestDestroyedJailsLeaveNothing", `still kept from the host`},
 	{"the cap on processes is none", []edit{{"jail_proc.c", "\tif (cap == 0)\n\t\treturn true;\n\n\tmutex_spin_enter(&jail_leaf);\n\tmine", "\tif (cap != 1U << 31)\n\t\treturn true;\n\n\tmutex_spin_enter(&jail_leaf);\n\tmine"}},

@@ -65,6 +65,10 @@ func TestExecBringsNobodyBack(t *testing.T) {
 	if p.Jail() != 0 {
 		t.Fatal("it has not the host's credential")
 	}
+	// No credential of the jail is left then, but a member.
+	if y, err := root.Command(&Request{Command: CommandDestroy, ID: id}, nil); err != syscall.EBUSY || y.Reason != 11 || y.Detail != 1 {
+		t.Errorf("destroy: %v, reason %d, detail %d", err, y.Reason, y.Detail)
+	}
 	p.Exec()
 	if p.Jail() != id || p.System(SystemReboot, 0, 0, 0) != syscall.EPERM {
 		t.Errorf("after execve it is in %d", p.Jail())
