@@ -87,7 +87,19 @@ func (s *Service) release() {
 	for _, e := range s.after {
 		e.on.before = slices.DeleteFunc(e.on.before, func(b *Service) bool { return b == s })
 	}
-	*s = Service{index: s.index, since: s.since}
+	*s = Service{index: s.index, since: s.since, last: s.last}
+}
+
+// Renews says whether the service at the place i gets a new process if Change is
+// told to renew it.
+func (g *Graph) Renews(i int) bool {
+	s := g.services[i]
+	for _, r := range table {
+		if r.from == s.state && r.on == Redefined && (r.guard == nil || r.guard.holds(g, s, &Event{Kind: Redefined})) {
+			return true
+		}
+	}
+	return false
 }
 
 // Removed says whether the service at the place i is one that the definition

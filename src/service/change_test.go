@@ -48,7 +48,7 @@ func TestChange(t *testing.T) {
 		{0, "spawned new 6", "new:ready"},
 		{0, "exited older 0", "disarm older, kill older 3, older:down, older:gone"},
 		// db ends after old did.
-		{0, "exited old 0", "disarm old, kill old 5, old:down, old:gone, signal db 2, timeout db 5s, db:stopping"},
+		{0, "exited old 0", "disarm old, kill old 5, old:down, signal db 2, timeout db 5s, db:stopping, old:gone"},
 		{0, "restart web", "signal web 4, timeout web 1s, web:stopping"},
 		{0, "exited web 0", "disarm web, kill web 4, web:waiting, spawn web, web:starting"},
 		{0, "exited db 0", "disarm db, kill db 2, db:down, db:gone"},

@@ -124,12 +124,13 @@ func (g *Graph) Settled(now time.Duration, i int) bool {
 }
 
 // Pending is the place of a service that is still on its way, by preference
-// one that others wait for; -1 if all are settled.
+// one that others wait for; -1 if all are settled. One that ends for good is
+// none.
 func (g *Graph) Pending(now time.Duration) int {
 	waiting := -1
 	for i, s := range g.services {
 		switch {
-		case g.Settled(now, i):
+		case s.removed || g.Settled(now, i):
 		case s.state != Waiting:
 			return i
 		default:
