@@ -129,7 +129,7 @@ var lives = []mutation{
 		"conformance", "TestProcessCap", `entering a full jail: reason 0`},
 	{"forks under way are not counted", []edit{{"jail_proc.c", "j->j_nmembers + pending < cap", "j->j_nmembers + 0 * pending < cap"}},
 		"kern", "TestCapCountsForksUnderWay", `with the third under way: <nil>`},
-	{"the module goes with jails in it", []edit{{"secmodel_jail.c", "\tif (used)\n\t\treturn EBUSY;\n", "\t(void)used;\n"}, {"secmodel_jail.c", "\tif (jail_lastid != 0) {\n", "\tif (jail_lastid == 1U << 31) {\n"}},
+	{"the module goes with jails in it", []edit{{"secmodel_jail.c", "\tif (used)\n\t\treturn EBUSY;\n", "\t(void)used;\n"}, {"secmodel_jail.c", "error = jail_lastid != 0 ? EBUSY : jail_listener_stop();", "error = jail_listener_stop();"}},
 		"kern", "TestUnloadRefused", `unload with a jail: <nil>|panic`},
 }
 

@@ -212,7 +212,7 @@ void	jail_policy_apply(struct jail *);
 
 /* jail_listener.c */
 int	jail_listener_start(void);
-void	jail_listener_stop(void);
+int	jail_listener_stop(void);
 bool	jail_device_listed(dev_t);
 
 /* jail_event.c */
@@ -265,6 +265,9 @@ int	jail_kill(const struct jail_request *, struct jail_reply *);
 int	jail_enter(struct lwp *, const struct jail_request *,
 	    struct jail_reply *);
 bool	jail_limits_valid(const struct jail_config *, struct jail_reply *);
+
+/* jail_quiet.c */
+int	jail_quiet_call(void (*)(void));
 
 /* jail_snapshot.c */
 int	jail_snapshot_jails(struct lwp *, void **, size_t *, size_t *);

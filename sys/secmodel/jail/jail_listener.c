@@ -42,7 +42,6 @@ __KERNEL_RCSID(0, "$NetBSD$");
 #include <sys/conf.h>
 #include <sys/errno.h>
 #include <sys/kauth.h>
-#include <sys/kernel.h>
 #include <sys/lwp.h>
 #include <sys/mutex.h>
 #include <sys/proc.h>
@@ -51,7 +50,6 @@ __KERNEL_RCSID(0, "$NetBSD$");
 #include <sys/socket.h>
 #include <sys/socketvar.h>
 #include <sys/vnode.h>
-#include <sys/xcall.h>
 
 #include <miscfs/specfs/specdev.h>
 
@@ -513,6 +511,18 @@ static struct {
 	{ KAUTH_SCOPE_VNODE, vnode_cb, NULL },
 };
 
+/* Take out what listens.  Needs a moment when no thread is in a listener. */
+static void
+unlisten(void)
+{
+	u_int i;
+
+	for (i = __arraycount(listeners); i-- > 0;) {
+		kauth_unlisten_scope(listeners[i].ls_listener);
+		listeners[i].ls_listener = NULL;
+	}
+}
+
 /* Called once at load.  May sleep. */
 int
 jail_listener_start(void)
@@ -525,31 +535,20 @@ jail_listener_start(void)
 	for (i = 0; i < __arraycount(listeners); i++) {
 		listeners[i].ls_listener = kauth_listen_scope(
 		    listeners[i].ls_scope, listeners[i].ls_callback, NULL);
-		if (listeners[i].ls_listener == NULL) {
-			jail_listener_stop();
+		if (listeners[i].ls_listener == NULL)
 			return ENOENT;
-		}
 	}
 	return 0;
 }
 
-/* Called at unload, when no jail ever was.  May sleep. */
-void
+/*
+ * Called at unload, when no jail ever was: then no listener sleeps.  After it
+ * no thread is in one.  EBUSY if that can't be had: they go on to listen.  May
+ * sleep; takes proc_lock.
+ */
+int
 jail_listener_stop(void)
 {
-	u_int i;
 
-	for (i = __arraycount(listeners); i-- > 0;) {
-		if (listeners[i].ls_listener == NULL)
-			continue;
-		kauth_unlisten_scope(listeners[i].ls_listener);
-		listeners[i].ls_listener = NULL;
-	}
-	/*
-	 * kauth(9) waits for none.  Who runs in a listener has left it after
-	 * the barrier; who was preempted there gets a while to have his turn,
-	 * which on a busy machine may not be enough.
-	 */
-	(void)kpause("jailstop", false, MAX(1, hz / 10), NULL);
-	xc_barrier(0);
+	return jail_quiet_call(unlisten);
 }

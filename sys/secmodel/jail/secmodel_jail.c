@@ -47,17 +47,17 @@ MODULE(MODULE_CLASS_MISC, secmodel_jail, NULL);
 
 static secmodel_t jail_model;
 
-/* Undo start().  No jail ever was. */
+/* Undo start(), once nothing listens.  No jail ever was. */
 static void
 stop(void)
 {
 
-	jail_listener_stop();
 	jail_event_fini();
 	jail_proc_fini();
 	jail_port_fini();
 	jail_cred_fini();
 	jail_object_fini();
+	(void)secmodel_deregister(jail_model);
 }
 
 /* Load.  May sleep. */
@@ -82,20 +82,23 @@ start(void)
 	if (error == 0)
 		error = jail_sysctl_start();
 	if (error != 0) {
+		/* The module goes: there is no way but to wait. */
+		while (jail_listener_stop() != 0)
+			printf("secmodel_jail: waiting for other threads\n");
 		stop();
-		(void)secmodel_deregister(jail_model);
 	}
 	return error;
 }
 
 /*
- * Unload, if no jail ever was: kauth(9) frees a listener while it may run,
- * and what a jail's credential is would be forgotten.
+ * Unload, if no jail ever was: else what a jail's credential is would be
+ * forgotten, and a listener may sleep.
  */
 static int
 unload(void)
 {
 	bool used;
+	int error;
 
 	mutex_enter(&jail_lock);
 	used = jail_lastid != 0;
@@ -105,13 +108,13 @@ unload(void)
 
 	/* No command comes any more once the nodes are gone: ask again. */
 	jail_sysctl_stop();
-	if (jail_lastid != 0) {
+	error = jail_lastid != 0 ? EBUSY : jail_listener_stop();
+	if (error != 0) {
 		if (jail_sysctl_start() != 0)
 			printf("secmodel_jail: no sysctl nodes any more\n");
-		return EBUSY;
+		return error;
 	}
 	stop();
-	(void)secmodel_deregister(jail_model);
 	return 0;
 }
 

@@ -16,7 +16,6 @@
 #include <sys/kmem.h>
 #include <sys/rwlock.h>
 #include <sys/atomic.h>
-#include <sys/xcall.h>
 
 struct kauth_listener {
 	kauth_scope_callback_t	func;
@@ -270,12 +269,19 @@ kauth_unlisten_scope(kauth_listener_t k)
 	kmem_free(k, sizeof(*k));
 }
 
-/* Nobody unloads while questions are asked; on NetBSD that can't be known. */
-void
-xc_barrier(unsigned int flags __unused)
+/*
+ * In place of jail_quiet.c, which moves NetBSD's threads: nobody unloads
+ * while questions are asked.
+ */
+int
+jail_quiet_call(void (*func)(void))
 {
 
 	ASSERT_SLEEPABLE();
+	if (hk_fault())
+		return EBUSY;
+	func();
+	return 0;
 }
 
 /*

@@ -165,6 +165,7 @@ func TestCareless(t *testing.T) {
 // loadFaults lets each call that can fail do so, at load, one by one.
 func loadFaults() int {
 	BootBare()
+	root := NewHost(2, IDs{})
 	blocks, size := Memory()
 	for n := 1; ; n++ {
 		FaultAt(n)
@@ -184,6 +185,18 @@ func loadFaults() int {
 	fmt.Printf("%d calls\n", Faults())
 	FaultAt(0)
 	for range 3 {
+		// Without a moment for it, it stays, and all of it.
+		FaultAt(1)
+		err := Unload()
+		FaultAt(0)
+		if !errors.Is(err, syscall.EBUSY) {
+			fmt.Println("unload when there is no moment for it:", err)
+			return 1
+		}
+		if _, err := root.Sysctl("security.models.jail.version", make([]byte, 4), nil); err != nil {
+			fmt.Println("version, when it was not unloaded:", err)
+			return 1
+		}
 		if err := Unload(); err != nil {
 			fmt.Println("unload:", err)
 			return 1
