@@ -27,7 +27,7 @@ func TestWriterIsFair(t *testing.T) {
 	b.run(100 * time.Millisecond)
 	for i, l := range b.text() {
 		if l == "quiet true hello" {
-			if i > readSize/len(line) {
+			if i > blockSize/len(line) {
 				t.Errorf("the quiet line is number %d", i+1)
 			}
 			return

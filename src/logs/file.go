@@ -32,30 +32,54 @@ type File struct {
 	Keep int   // files, current included; at least 1
 	Size int64 // bytes of each
 
-	fd   int // 0 while closed
-	size int64
-	next int // the number of the next old file
-	torn bool
+	fd    int   // 0 while closed
+	place place // of it, or of the last one that was open
+	next  int   // the number of the next old file
+	// trouble is what went wrong beside the writing, to be told in the log.
+	trouble error
+	write   func(fd int, b []byte) (int, error) // nil: the system's
 }
 
-// Write appends whole lines. It gives the number of bytes written; after an
-// error the rest is to be written again later, from there on: nothing is
-// written twice, nothing lost.
-func (f *File) Write(lines []byte) (int, error) {
-	done := 0
+// place is a file's identity, and its size.
+type place struct {
+	device, inode uint64
+	size          int64
+}
+
+// is says whether it is the place of that file.
+func (p *place) is(st *unix.Stat_t) bool {
+	return p.inode != 0 && p.device == uint64(st.Dev) && p.inode == uint64(st.Ino)
+}
+
+// Write appends whole lines, of which the first done bytes are in the file
+// already. It gives how many are then; after an error the rest is to be
+// written later, from there on: nothing is written twice, nothing lost. What
+// was begun of a line in a file that is gone counts as not written.
+//
+// Before each change it calls mark with where the file is and how many of the
+// bytes it has: to that come those that it has grown since.
+func (f *File) Write(lines []byte, done int, mark func(place, int)) (int, error) {
 	for done < len(lines) {
-		if err := f.ready(); err != nil {
+		begun := done - lineStart(lines, done)
+		same, err := f.ready(begun > 0)
+		if err != nil {
 			return done, err
 		}
+		if !same {
+			done -= begun
+			begun = 0
+		}
 		chunk := lines[done:]
-		// In the midst of a line that was torn by an error there is no
-		// rotation.
-		if room := f.Size - f.size; int64(len(chunk)) > room && !f.torn {
+		// In the midst of a line there is no rotation.
+		if room := f.Size - f.place.size; begun > 0 {
+			chunk = chunk[:firstLine(chunk)]
+		} else if int64(len(chunk)) > room {
 			fits := 0
 			if room > 0 {
-				fits = bytes.LastIndexByte(chunk[:room], '\n') + 1
+				fits = lineStart(chunk, int(room))
 			}
-			if fits == 0 && f.size > 0 {
+			if fits == 0 && f.place.size > 0 {
+				mark(f.place, done)
 				if err := f.rotate(); err != nil {
 					return done, err
 				}
@@ -65,14 +89,12 @@ func (f *File) Write(lines []byte) (int, error) {
 				fits = firstLine(chunk)
 			}
 			chunk = chunk[:fits]
-		} else if f.torn {
-			chunk = chunk[:firstLine(chunk)]
 		}
-		n, err := unix.Write(f.fd, chunk)
+		mark(f.place, done)
+		n, err := f.write(f.fd, chunk)
 		if n > 0 {
 			done += n
-			f.size += int64(n)
-			f.torn = lines[done-1] != '\n'
+			f.place.size += int64(n)
 		}
 		if err != nil && err != unix.EINTR {
 			return done, err
@@ -80,6 +102,34 @@ func (f *File) Write(lines []byte) (int, error) {
 	}
 	return done, nil
 }
+
+// undo takes back the last n bytes, which were written since the file was
+// opened.
+func (f *File) undo(n int) {
+	if n == 0 || f.fd == 0 {
+		return
+	}
+	if err := unix.Ftruncate(f.fd, f.place.size-int64(n)); err != nil {
+		f.Close() // to be ended as a line by whoever opens it
+		return
+	}
+	f.place.size -= int64(n)
+}
+
+// grown is how many bytes have come to the file since it had that place; none
+// if it is not current any more. From then on it counts as the one that was
+// open last.
+func (f *File) grown(p place) int64 {
+	f.place = p
+	var st unix.Stat_t
+	if err := unix.Lstat(filepath.Join(f.Dir, currentName), &st); err != nil || !p.is(&st) {
+		return 0
+	}
+	return st.Size - p.size
+}
+
+// lineStart is where the line begins that has gone on to the place n.
+func lineStart(b []byte, n int) int { return bytes.LastIndexByte(b[:n], '\n') + 1 }
 
 // firstLine is the length of the first line.
 func firstLine(b []byte) int {
@@ -89,21 +139,25 @@ func firstLine(b []byte) int {
 	return len(b)
 }
 
-// ready opens the file, again if someone has removed it.
-func (f *File) ready() error {
+// ready opens the file, again if someone has removed it. With begun, a line
+// was begun in the one that was open last; it says whether that is this one.
+func (f *File) ready(begun bool) (same bool, err error) {
+	if f.write == nil {
+		f.write = unix.Write
+	}
+	var st unix.Stat_t
 	if f.fd != 0 {
-		var st unix.Stat_t
 		if err := unix.Fstat(f.fd, &st); err == nil && st.Nlink > 0 {
-			return nil
+			return true, nil
 		}
 		f.Close()
 	}
 	if err := os.MkdirAll(f.Dir, logMode); err != nil {
-		return err
+		return false, err
 	}
 	numbers, err := oldFiles(f.Dir)
 	if err != nil {
-		return err
+		return false, err
 	}
 	f.next = 1
 	if len(numbers) > 0 {
@@ -112,32 +166,34 @@ func (f *File) ready() error {
 	path := filepath.Join(f.Dir, currentName)
 	fd, err := unix.Open(path, unix.O_RDWR|unix.O_APPEND|unix.O_CREAT|unix.O_CLOEXEC|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o640)
 	if err != nil {
-		return &os.PathError{Op: "open", Path: path, Err: err}
+		return false, &os.PathError{Op: "open", Path: path, Err: err}
 	}
-	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
 		unix.Close(fd)
-		return err
+		return false, err
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
 		unix.Close(fd)
-		return fmt.Errorf("%s: not a regular file", path)
+		return false, fmt.Errorf("%s: not a regular file", path)
 	}
-	if st.Size > 0 && !f.torn {
+	same = begun && f.place.is(&st)
+	if st.Size > 0 && !same {
 		// A power failure may have torn the last line.
 		var last [1]byte
 		if n, err := unix.Pread(fd, last[:], st.Size-1); err == nil && n == 1 && last[0] != '\n' {
-			n, err := unix.Write(fd, []byte{'\n'})
+			n, err := f.write(fd, []byte{'\n'})
 			if err != nil {
 				unix.Close(fd)
-				return err
+				return false, err
 			}
 			st.Size += int64(n)
 		}
 	}
-	f.torn = false
-	f.fd, f.size = fd, st.Size
-	return f.trim(numbers)
+	f.fd, f.place = fd, place{uint64(st.Dev), uint64(st.Ino), st.Size}
+	if err := f.trim(numbers); err != nil {
+		f.trouble = fmt.Errorf("an old log stays: %w", err)
+	}
+	return same, nil
 }
 
 // Close gives back the descriptor.
@@ -150,22 +206,21 @@ func (f *File) Close() error {
 	return unix.Close(fd)
 }
 
-// rotate makes current the newest old file.
+// rotate makes current the newest old file, if any is to be kept.
 func (f *File) rotate() error {
 	path := filepath.Join(f.Dir, currentName)
+	var err error
 	if f.Keep <= 1 {
-		if err := unix.Ftruncate(f.fd, 0); err != nil {
-			return err
-		}
-		f.size = 0
-		return nil
+		err = os.Remove(path)
+	} else {
+		err = os.Rename(path, oldPath(f.Dir, f.next))
 	}
-	old := oldPath(f.Dir, f.next)
-	if err := os.Rename(path, old); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	f.Close()
-	return f.ready()
+	_, err = f.ready(false)
+	return err
 }
 
 // trim removes the oldest files beyond Keep.

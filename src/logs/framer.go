@@ -6,11 +6,10 @@ import (
 	"unicode/utf8"
 )
 
-// framer cuts one stream's bytes into lines. Without a line begun it holds
-// no memory.
+// framer cuts one stream's bytes into lines.
 type framer struct {
 	Service, Stream string
-	carry           []byte // the line that has begun, less than MaxText
+	carry           []byte // the line that has begun, less than MaxText; stays where it is, if it has room for that
 }
 
 // Push takes bytes that were read at the time now, and calls f for each line
@@ -52,7 +51,7 @@ func (r *framer) Push(data []byte, now time.Time, f func(*Line)) {
 		}
 		l.Full, l.Text = true, text
 		f(&l)
-		r.carry = nil
+		r.carry = r.carry[:0]
 		data = data[end+1:]
 	}
 }
@@ -61,7 +60,7 @@ func (r *framer) Push(data []byte, now time.Time, f func(*Line)) {
 func (r *framer) Flush(now time.Time, f func(*Line)) {
 	if len(r.carry) > 0 {
 		f(&Line{Time: now, Service: r.Service, Stream: r.Stream, Text: r.carry})
-		r.carry = nil
+		r.carry = r.carry[:0]
 	}
 }
 

@@ -11,179 +11,313 @@ import (
 	"jails/src/event"
 )
 
-// Counters of a Writer only grow.
+// Counters of a Writer only grow, also from one process to the next that opens
+// the same spool.
 type Counters struct {
-	Lines, Bytes  uint64 // read
+	Lines, Bytes  uint64 // read, and written or dropped
 	Dropped       uint64 // lines, for want of disk space
 	SyslogDropped uint64 // lines that syslogd did not take
 	Blocked       string // why the file takes nothing at present, or ""
 }
 
 const (
-	readSize   = 64 << 10 // a whole pipe
 	flushSize  = 128 << 10
 	retryEvery = time.Second // while the file takes nothing
 	drainMost  = 1 << 20     // what the largest pipe holds
+	notesMost  = 64          // that wait for the file
+	ownService = "supervisor"
 )
 
 // Writer reads streams and writes their lines to a file and to syslogd. It
-// serves its streams in turn, one buffer each, so that none keeps the others
+// serves its streams in turn, a block each, so that none keeps the others
 // waiting. When the file takes nothing, it either stops reading, so that the
 // services wait, or drops and counts, and goes on by itself once there is
-// room again. It belongs to its loop's goroutine.
+// room again. Killed at whatever moment, it loses nothing and writes nothing
+// twice if another goes on with its spool; syslogd may get one line twice. It
+// belongs to its loop's goroutine.
 type Writer struct {
 	loop    *event.Loop
 	file    *File
 	syslog  *Syslog // or nil
 	drop    bool
 	now     func() time.Time
+	spool   *Spool
 	streams map[int]*source // by descriptor
-	buf     []byte
-	out     []byte // lines for the file
-	unsaid  uint64 // dropped, and not yet told of in the file
-	retry   *event.Timer
-	count   Counters
+	retry   *event.Timer    // not nil: the file takes nothing
+	blocked string          // why
+	stopped bool            // streams are not read
+	notes   []note          // wait for the file
+	unnoted int             // would not fit there
+
+	// Of the block:
+	out   []byte // whole lines
+	base  int64  // how many bytes of its lines come before those
+	done  int64  // how many are in the file
+	line  uint32 // the number of the next line
+	count counts // with it
+	err   error  // why the rest of it was not written
+	lost  uint64 // lines that were not
 }
 
 type source struct {
-	framer
-	fd   int
-	over bool
+	fd, lane int
+	over     bool
 }
 
-// NewWriter makes a Writer without streams. syslog may be nil. With drop it
-// drops lines where it would else make the services wait.
-func NewWriter(loop *event.Loop, file *File, syslog *Syslog, drop bool) *Writer {
-	return &Writer{loop: loop, file: file, syslog: syslog, drop: drop, now: time.Now, streams: make(map[int]*source)}
+type note struct{ service, text string }
+
+// NewWriter makes a Writer without streams, which first does what is left to be
+// done in the spool. spool may be nil: it is to end with the process. syslog may
+// be nil. With drop it drops lines where it would else make the services wait.
+func NewWriter(loop *event.Loop, file *File, syslog *Syslog, drop bool, spool *Spool) *Writer {
+	if spool == nil {
+		spool = memorySpool()
+	}
+	w := &Writer{loop: loop, file: file, syslog: syslog, drop: drop, now: time.Now, spool: spool, streams: make(map[int]*source)}
+	w.count = spool.counted()
+	if syslog != nil {
+		syslog.Dropped = w.count.syslog
+	}
+	if spool.settle() {
+		if m, ok := spool.reached(); ok {
+			w.done = max(m.done+file.grown(m.place), 0)
+		}
+		w.put()
+	} else if w.count.unsaid > 0 {
+		w.again()
+	}
+	for _, text := range spool.told {
+		w.Note(ownService, text)
+	}
+	return w
 }
 
-// Add reads a service's stream from the pipe fd, which it owns from now on.
+// Add reads a service's stream from the pipe fd, which it owns from now on. It
+// goes on with the line that the stream has begun.
 func (w *Writer) Add(service, stream string, fd int) error {
-	s := &source{framer: framer{Service: service, Stream: stream}, fd: fd}
-	if err := unix.SetNonblock(fd, true); err != nil {
+	_, err := pending(fd)
+	if err == nil {
+		err = unix.SetNonblock(fd, true)
+	}
+	if err != nil {
 		unix.Close(fd)
 		return err
 	}
-	if err := w.loop.Watch(fd, w.mode(), func(event.Mode) { w.ready(s) }); err != nil {
+	s := &source{fd: fd}
+	if s.lane, err = w.spool.lane(service, stream); err != nil {
+		w.Note(ownService, fmt.Sprintf("the spool has no room for %s of %s: %v; a line that it has begun would be lost with the supervisor", stream, service, err))
+	}
+	mode := event.Readable
+	if w.stopped {
+		mode = 0
+	}
+	if err := w.loop.Watch(fd, mode, func(event.Mode) { w.ready(s) }); err != nil {
 		unix.Close(fd)
 		return err
 	}
+	w.spool.lanes[s.lane].used = true
 	w.streams[fd] = s
 	return nil
 }
 
-func (w *Writer) mode() event.Mode {
-	if w.paused() {
-		return 0
-	}
-	return event.Readable
-}
-
-func (w *Writer) paused() bool { return w.retry != nil && !w.drop }
+// paused says whether there is a block that the file does not take.
+func (w *Writer) paused() bool { return w.spool.active() }
 
 func (w *Writer) ready(s *source) {
 	w.read(s)
-	if s.over {
+	if s.over && !w.paused() {
 		w.remove(s)
 	}
-	w.flush()
 }
 
-// read takes one buffer full from a stream, and says how much that was.
+// read takes one block from a stream, and says how much that was.
 func (w *Writer) read(s *source) int {
-	if w.buf == nil {
-		w.buf = make([]byte, readSize)
-	}
-	n, err := unix.Read(s.fd, w.buf)
-	switch {
-	case err == unix.EAGAIN || err == unix.EINTR:
+	if w.paused() {
 		return 0
-	case err != nil || n == 0:
+	}
+	size, err := pending(s.fd)
+	if err != nil {
 		s.over = true
 		return 0
 	}
-	w.count.Bytes += uint64(n)
-	s.Push(w.buf[:n], w.now(), w.line)
+	// With nothing there, a read finds out whether it is the end.
+	w.spool.begin(fromStream, s.lane, max(min(size, blockSize), 1), w.now())
+	w.spool.poison()
+	w.spool.activate()
+	n, err := unix.Read(s.fd, w.spool.data[:w.spool.block.asked])
+	if n <= 0 {
+		w.spool.cancel()
+		s.over = err != unix.EAGAIN && err != unix.EINTR
+		return 0
+	}
+	w.spool.at()
+	w.spool.took(n)
+	w.put()
 	return n
 }
 
-func (w *Writer) line(l *Line) {
-	w.count.Lines++
+// Note writes a line that no stream brought. While the file takes nothing it
+// waits, or is counted.
+func (w *Writer) Note(service, text string) {
+	switch {
+	case !w.paused():
+		w.spool.begin(ownNote, 0, 0, w.now())
+		w.spool.took(copy(w.spool.data, service+" "+text))
+		w.spool.activate()
+		w.put()
+	case len(w.notes) < notesMost:
+		w.notes = append(w.notes, note{service, text})
+	default:
+		w.unnoted++
+	}
+}
+
+// finishLine ends the line that a lane has begun.
+func (w *Writer) finishLine(lane int) {
+	if now, _ := w.spool.carry(w.spool.lanes[lane]); len(now) > 0 {
+		w.spool.begin(lineEnd, lane, 0, w.now())
+		w.spool.took(0)
+		w.spool.activate()
+		w.put()
+	}
+}
+
+// put writes the block's lines, from w.done on, and makes the block done. If the
+// file does not take them it stays, for another time, or its rest is dropped.
+func (w *Writer) put() {
+	b := &w.spool.block
+	now := time.Unix(0, b.time)
+	w.count = w.spool.counted()
+	w.out, w.base, w.line, w.err, w.lost = w.out[:0], 0, 0, nil, 0
+	w.tellDropped(now)
+	var begun *lane
+	var carry []byte
+	switch b.kind {
+	case fromStream, lineEnd:
+		begun = w.spool.lanes[b.lane]
+		was, next := w.spool.carry(begun)
+		r := framer{Service: begun.service, Stream: begun.stream, carry: append(next, was...)}
+		data := w.spool.bytes()
+		w.count.bytes += uint64(len(data))
+		if r.Push(data, now, w.take); b.kind == lineEnd {
+			r.Flush(now, w.take)
+		}
+		carry = r.carry
+		w.spool.at()
+	case ownNote:
+		name, text, _ := bytes.Cut(w.spool.bytes(), []byte{' '})
+		service := string(name)
+		if !areNames(service, "err") {
+			service = "?"
+		}
+		w.take(&Line{Time: now, Service: service, Stream: "err", Full: true, Text: text})
+	}
+	w.flush()
+	if w.err != nil {
+		w.pause()
+		if !w.drop {
+			return
+		}
+		w.count.dropped += w.lost
+		w.count.unsaid += w.lost
+	}
 	if w.syslog != nil {
+		w.count.syslog = w.syslog.Dropped
+	}
+	w.spool.commit(w.count, begun, len(carry))
+	w.done = 0
+	if w.err == nil {
+		w.resume()
+	}
+	w.listen(true)
+	if err := w.file.trouble; err != nil {
+		w.file.trouble = nil
+		w.Note(ownService, err.Error())
+	}
+}
+
+// take takes one line of the block.
+func (w *Writer) take(l *Line) {
+	w.count.lines++
+	if w.line++; w.syslog != nil && w.line > w.spool.block.sent {
 		w.syslog.Send(l)
+		w.spool.block.sent = w.line
+	}
+	w.join(l)
+}
+
+func (w *Writer) join(l *Line) {
+	if w.err != nil {
+		w.lost++
+		return
 	}
 	w.out = l.Append(w.out)
-	if len(w.out) >= flushSize {
+	switch n := int64(len(w.out)); {
+	case w.base+n <= w.done: // it is in the file
+		w.base += n
+		w.out = w.out[:0]
+	case n >= flushSize:
 		w.flush()
 	}
 }
 
-// Note writes a line that no stream brought.
-func (w *Writer) Note(service, text string) {
-	w.line(&Line{Time: w.now(), Service: service, Stream: "err", Full: true, Text: []byte(text)})
-	w.flush()
-}
-
-// flush writes what has been put together. With the file not taking it, it
-// either keeps it and pauses the streams, or drops it.
-func (w *Writer) flush() {
-	if w.retry != nil && !w.drop {
-		return // the timer will
-	}
-	w.try()
-}
-
-func (w *Writer) try() bool {
-	err := w.tellDropped()
-	if err == nil {
-		var n int
-		n, err = w.file.Write(w.out)
-		w.out = append(w.out[:0], w.out[n:]...)
-	}
-	if err == nil {
-		w.count.Blocked = ""
-		if cap(w.out) > 2*flushSize {
-			w.out = nil
-		}
-		w.resume()
-		return true
-	}
-	w.count.Blocked = blockedReason(w.file.Dir, err)
-	if w.drop {
-		keep := 0
-		if w.file.torn { // the rest of a line that is half written
-			keep = firstLine(w.out)
-		}
-		lost := uint64(bytes.Count(w.out[keep:], []byte{'\n'}))
-		w.out = w.out[:keep]
-		w.count.Dropped += lost
-		w.unsaid += lost
-	}
-	if !w.retry.Armed() {
-		first := w.retry == nil
-		w.retry = w.loop.After(retryEvery, func() { w.try() })
-		if first && !w.drop {
-			w.watch(0)
-		}
-	}
-	return false
-}
-
 // tellDropped writes how many lines were dropped, before those that come after
 // them. The note itself is no line of a service, and never counted.
-func (w *Writer) tellDropped() error {
-	if w.unsaid == 0 || w.file.torn {
-		return nil
+func (w *Writer) tellDropped(now time.Time) {
+	if w.count.unsaid > 0 {
+		w.join(&Line{Time: now, Service: ownService, Stream: "err", Full: true,
+			Text: fmt.Appendf(nil, "%d lines were dropped, the log took none", w.count.unsaid)})
 	}
-	l := Line{Time: w.now(), Service: "supervisor", Stream: "err", Full: true,
-		Text: fmt.Appendf(nil, "%d lines were dropped, the log took none", w.unsaid)}
-	note := l.Append(nil)
-	n, err := w.file.Write(note)
-	if n > 0 {
-		w.unsaid = 0
-		w.out = append(note[n:], w.out...)
+}
+
+// flush writes the lines that have been put together. What is dropped is
+// dropped whole: a line that has begun in the file is taken back.
+func (w *Writer) flush() {
+	if w.err != nil {
+		return
 	}
-	return err
+	mark := func(p place, n int) { w.spool.mark(p, w.base+int64(n)) }
+	n, err := w.file.Write(w.out, int(max(w.done-w.base, 0)), mark)
+	w.spool.at()
+	told := w.base+int64(n) > 0 // the note of what was dropped
+	if err != nil && w.drop {
+		whole := lineStart(w.out, n)
+		w.file.undo(n - whole)
+		w.spool.at()
+		n = whole
+		w.lost = uint64(bytes.Count(w.out[n:], []byte{'\n'}))
+		told = w.base+int64(n) > 0
+		if !told && w.count.unsaid > 0 {
+			w.lost--
+		}
+	}
+	if told {
+		w.count.unsaid = 0
+	}
+	w.done, w.err = w.base+int64(n), err
+	if err == nil {
+		w.base = w.done
+		w.out = w.out[:0]
+	}
+}
+
+// pause follows when the file took nothing.
+func (w *Writer) pause() {
+	w.blocked = blockedReason(w.file.Dir, w.err)
+	w.listen(w.drop)
+	if !w.retry.Armed() {
+		w.retry = w.loop.After(retryEvery, w.again)
+	}
+}
+
+// again tries the file again.
+func (w *Writer) again() {
+	if !w.spool.active() {
+		w.spool.begin(nothing, 0, 0, w.now())
+		w.spool.took(0)
+		w.spool.activate()
+	}
+	w.put()
 }
 
 func blockedReason(dir string, err error) string {
@@ -193,42 +327,98 @@ func blockedReason(dir string, err error) string {
 	return err.Error()
 }
 
+// resume follows when the file takes lines again.
 func (w *Writer) resume() {
-	if w.retry != nil {
-		w.retry.Stop()
-		w.retry = nil
-		w.watch(event.Readable)
+	if w.retry == nil {
+		return
+	}
+	w.retry.Stop()
+	w.retry, w.blocked = nil, ""
+	w.endOver()
+	w.tellNotes()
+}
+
+// tellNotes writes the notes that had to wait.
+func (w *Writer) tellNotes() {
+	notes, more := w.notes, w.unnoted
+	w.notes, w.unnoted = nil, 0
+	for _, n := range notes {
+		w.Note(n.service, n.text)
+	}
+	if more > 0 {
+		w.Note(ownService, fmt.Sprintf("%d messages of the supervisor's own were dropped", more))
 	}
 }
 
-func (w *Writer) watch(mode event.Mode) {
+// listen goes on reading the streams, or stops it.
+func (w *Writer) listen(on bool) {
+	if w.stopped != on {
+		return
+	}
+	w.stopped = !on
+	mode := event.Mode(0)
+	if on {
+		mode = event.Readable
+	}
 	for fd, s := range w.streams {
-		if err := w.loop.Change(fd, mode); err != nil {
-			w.remove(s)
+		// What goes on to be found ready is left alone all the same.
+		if err := w.loop.Change(fd, mode); err != nil && on {
+			l := w.spool.lanes[s.lane]
+			w.Note(ownService, fmt.Sprintf("%s of %s is read at the end only: %v", l.stream, l.service, err))
 		}
 	}
 }
 
 func (w *Writer) remove(s *source) {
-	s.Flush(w.now(), w.line)
 	w.loop.Forget(s.fd)
 	unix.Close(s.fd)
 	delete(w.streams, s.fd)
+	l := w.spool.lanes[s.lane]
+	l.used, l.over = false, 1
+	w.endOver()
+}
+
+// endOver ends the lines of streams that nobody will read.
+func (w *Writer) endOver() {
+	for i, l := range w.spool.lanes {
+		if l.over == 0 {
+			continue
+		}
+		if !w.paused() {
+			w.finishLine(i)
+		}
+		if !w.paused() {
+			w.spool.free(i)
+		}
+	}
+}
+
+// Settle ends the lines that streams have begun and that nobody reads now. The
+// jail is that with this id from now on.
+func (w *Writer) Settle(jail uint32) {
+	for _, l := range w.spool.lanes {
+		if !l.used && l.service != "" {
+			l.over = 1
+		}
+	}
+	w.spool.jail = jail
+	w.endOver()
 }
 
 // Ended reads what a service whose process has ended left in its pipes, and
 // ends the line it may have begun. The pipes stay open for its next process.
 func (w *Writer) Ended(service string) {
-	if w.paused() {
-		return // its last line is joined to its next one: better than lost
-	}
 	for _, s := range w.streams {
-		if s.Service == service && !w.paused() {
+		if w.paused() {
+			return // its last line is joined to its next one: better than lost
+		}
+		if w.spool.lanes[s.lane].service == service {
 			w.drain(s)
-			s.Flush(w.now(), w.line)
+			if !w.paused() {
+				w.finishLine(s.lane)
+			}
 		}
 	}
-	w.flush()
 }
 
 // drain reads what is in a stream's pipe, and says whether that was all: it
@@ -240,7 +430,6 @@ func (w *Writer) drain(s *source) bool {
 			return true
 		}
 		total += n
-		w.flush()
 	}
 	return false
 }
@@ -249,23 +438,30 @@ func (w *Writer) drain(s *source) bool {
 // ended, and closes them. Lines that the file does not take now are counted
 // as dropped.
 func (w *Writer) Finish() {
+	defer func(drop bool) { w.drop = drop }(w.drop)
+	w.drop = true
+	if w.paused() {
+		w.put()
+	}
 	for _, s := range w.streams {
 		if !w.drain(s) {
-			w.Note("supervisor", "the rest of "+s.Stream+" of "+s.Service+" is not kept: someone else still writes to it")
+			stream := w.spool.lanes[s.lane]
+			w.Note(ownService, "the rest of "+stream.stream+" of "+stream.service+" is not kept: someone else still writes to it")
 		}
 		w.remove(s)
 	}
-	if len(w.out) > 0 && !w.try() {
-		lost := uint64(bytes.Count(w.out, []byte{'\n'}))
-		w.count.Dropped += lost
-		w.out = nil
+	w.Settle(w.spool.jail)
+	w.tellNotes()
+	if w.count.unsaid > 0 {
+		w.again()
 	}
 	w.retry.Stop()
-	w.retry = nil
-	w.buf = nil
+	w.retry, w.blocked = nil, ""
+	w.out = nil
 }
 
-// Close ends the writing, without reading more.
+// Close ends the writing, without reading more. What is not written stays in
+// the spool, if there is anything.
 func (w *Writer) Close() error {
 	for fd := range w.streams {
 		w.loop.Forget(fd)
@@ -276,14 +472,14 @@ func (w *Writer) Close() error {
 	if w.syslog != nil {
 		w.syslog.Close()
 	}
-	return w.file.Close()
+	return errors.Join(w.file.Close(), w.spool.remove(), w.spool.Close())
 }
 
 // Counters so far.
 func (w *Writer) Counters() Counters {
-	c := w.count
+	c := w.spool.counted()
 	if w.syslog != nil {
-		c.SyslogDropped = w.syslog.Dropped
+		c.syslog = w.syslog.Dropped
 	}
-	return c
+	return Counters{Lines: c.lines, Bytes: c.bytes, Dropped: c.dropped, SyslogDropped: c.syslog, Blocked: w.blocked}
 }

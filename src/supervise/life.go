@@ -41,6 +41,7 @@ func (s *supervisor) crashed() {
 		return
 	}
 	s.restarts++
+	s.spool.Remember(s.restarts, time.Time{})
 	s.enterState(restarting)
 	s.note("%s; killing what is left of the jail, to start it afresh", why)
 	s.notice.progress(why + "; starting the jail afresh")
@@ -177,6 +178,7 @@ func (s *supervisor) end(err error) {
 	s.err = err
 	for _, path := range []string{
 		s.layout.ControlSocket(s.name), Socket(s.layout, s.name), filepath.Join(s.layout.Run(s.name), idName),
+		filepath.Join(s.layout.Run(s.name), spoolName),
 	} {
 		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 			s.note("%v", err)

@@ -19,7 +19,8 @@ import (
 // Files in the jail's run directory, beside the control socket and the lock.
 const (
 	socketName = "supervisor.sock"
-	idName     = "id" // the kernel's id of the jail that jail-init was put into
+	idName     = "id"    // the kernel's id of the jail that jail-init was put into
+	spoolName  = "spool" // see logs.Spool
 )
 
 // Socket is where the supervisor of a jail answers.

@@ -87,7 +87,7 @@ func convert(d *jail.Service) (jailinit.Service, error) {
 }
 
 // writer makes what the definition says of the log.
-func writer(loop *event.Loop, dir string, l *jail.Log) (*logs.Writer, error) {
+func writer(loop *event.Loop, dir string, l *jail.Log, spool *logs.Spool) (*logs.Writer, error) {
 	keep, size, err := jail.ParseKeep(l.Keep)
 	if err != nil {
 		return nil, err
@@ -104,5 +104,5 @@ func writer(loop *event.Loop, dir string, l *jail.Log) (*logs.Writer, error) {
 		}
 		syslog = logs.NewSyslog(out, errs, s.Tag)
 	}
-	return logs.NewWriter(loop, &logs.File{Dir: dir, Keep: keep, Size: int64(size)}, syslog, l.Full == "drop"), nil
+	return logs.NewWriter(loop, &logs.File{Dir: dir, Keep: keep, Size: int64(size)}, syslog, l.Full == "drop", spool), nil
 }

@@ -22,9 +22,8 @@
 //     and ends.
 //   - When the supervisor dies, nothing happens to the services: their output
 //     waits in the pipes. The next supervisor finds jail-init by its control
-//     socket, and goes on reading. Lost is what the one before had read and not
-//     written: the beginning of a line in each stream, and, if it was killed at
-//     that moment, one buffer of 64 KB.
+//     socket, and goes on reading. What the one before had read and not written
+//     it finds in the spool, see logs.Spool.
 package supervise
 
 import (

@@ -64,6 +64,7 @@ type supervisor struct {
 	kernel  Kernel
 	loop    *event.Loop
 	log     *logs.Writer
+	spool   *logs.Spool
 	notice  notice
 	server  *control.Server
 	askers  []asker // of the stop
@@ -71,6 +72,7 @@ type supervisor struct {
 
 	state    state
 	since    time.Time
+	ran      time.Time // since when an adopted jail has run, if that is known
 	id       secmodel.ID
 	init     *control.Peer // nil without a connection to jail-init
 	child    int           // jail-init's process, when it is ours
@@ -179,8 +181,9 @@ func run(name, definition string, kernel Kernel, notice *notice) error {
 		return err
 	}
 	defer s.loop.Close()
-	if s.log, err = writer(s.loop, layout.Log(name), &def.Log); err != nil {
-		return err
+	s.spool = logs.OpenSpool(filepath.Join(layout.Run(name), spoolName))
+	if s.log, err = writer(s.loop, layout.Log(name), &def.Log, s.spool); err != nil {
+		return errors.Join(err, s.spool.Close())
 	}
 	if err = s.begin(j); err == nil {
 		err = s.loop.Run()
@@ -203,6 +206,11 @@ func (s *supervisor) begin(j secmodel.Jail) error {
 	s.loop.Signals(func(g unix.Signal) { s.stop(0, "told to by "+unix.SignalName(g)) }, unix.SIGTERM, unix.SIGINT)
 	s.loop.Signals(func(unix.Signal) {}, unix.SIGHUP) // a terminal that goes away is no reason to stop
 
+	if s.spool.Jail() == uint32(s.id) {
+		s.restarts, s.ran = s.spool.Remembered()
+	} else {
+		s.log.Settle(uint32(s.id))
+	}
 	fd, err := control.Connect(s.layout.ControlSocket(s.name))
 	if err == nil {
 		return s.adopt(fd)
@@ -258,6 +266,7 @@ func (s *supervisor) enterState(st state) {
 func (s *supervisor) launch() {
 	s.entered, s.settled, s.adopted = false, false, false
 	s.begun = s.loop.Now()
+	s.log.Settle(uint32(s.id))
 	if err := s.spawnInit(); err != nil {
 		s.last = "jail-init could not be started: " + err.Error()
 		s.crashed()
@@ -393,6 +402,13 @@ func (s *supervisor) started(failure string) {
 	s.failure = failure
 	if s.state != stopping {
 		s.enterState(running)
+		if s.adopted && !s.ran.IsZero() {
+			s.since = s.ran
+		}
+		s.spool.Remember(s.restarts, s.since)
+	}
+	if s.adopted { // all streams have come
+		s.log.Settle(uint32(s.id))
 	}
 	if failure == "" {
 		s.notice.ready()

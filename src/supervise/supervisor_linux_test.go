@@ -31,7 +31,7 @@ func TestStreamsThatAreNone(t *testing.T) {
 	}
 	defer loop.Close()
 	dir := t.TempDir()
-	s := &supervisor{loop: loop, log: logs.NewWriter(loop, &logs.File{Dir: dir, Keep: 1, Size: 1 << 20}, nil, false), notice: notice{fd: -1}}
+	s := &supervisor{loop: loop, log: logs.NewWriter(loop, &logs.File{Dir: dir, Keep: 1, Size: 1 << 20}, nil, false, nil), notice: notice{fd: -1}}
 	s.note("the file is open") // else it takes the number of what is closed below
 	tell := func(m *control.Message) (open bool) {
 		read, write := pipe(t)
