@@ -21,7 +21,11 @@ type Client struct {
 var ErrNotRunning = errors.New("it is not running")
 
 // Refused is the other side's own error.
-type Refused struct{ Reason string }
+type Refused struct {
+	Reason string
+	Code   int    // as package exit has it, if the other side says it
+	Hint   string // what to do about it, or ""
+}
 
 func (e *Refused) Error() string { return e.Reason }
 
@@ -91,7 +95,7 @@ func (c *Client) Services(ctx context.Context, op string, names []string, signal
 	for len(asked) > 0 {
 		m, err := c.receive(ctx, unsent)
 		if err == nil && m.Op == OpError && m.ID == 0 {
-			err = &Refused{m.Error}
+			err = &Refused{m.Error, m.Code, m.Hint}
 		}
 		if err != nil {
 			for _, r := range asked {
@@ -108,13 +112,42 @@ func (c *Client) Services(ctx context.Context, op string, names []string, signal
 			delete(asked, m.ID)
 			switch r.Service = m.Service; {
 			case m.Op == OpError:
-				r.Err = &Refused{m.Error}
+				r.Err = &Refused{m.Error, m.Code, m.Hint}
 			case m.Service == nil:
 				r.Err = fmt.Errorf("%w: an answer without a service", ErrProtocol)
 			}
 		}
 	}
 	return results
+}
+
+// Reload asks for a reload, see OpReload, and returns when it is done. What it
+// changes is told even if it is not done to its end; failed is a service that
+// failed after all was changed, and why.
+func (c *Client) Reload(ctx context.Context, definition []byte, dry bool, progress func(string)) (changes []Change, failed string, err error) {
+	defer c.bound(ctx)()
+	m := &Message{Op: OpReload, Setup: definition, Dry: dry}
+	unsent := c.send(m)
+	for {
+		answer, err := c.receive(ctx, unsent)
+		switch {
+		case err != nil:
+			return changes, "", err
+		case answer.Op == OpError && (answer.ID == m.ID || answer.ID == 0):
+			return changes, "", &Refused{answer.Error, answer.Code, answer.Hint}
+		case answer.ID != m.ID:
+			continue
+		}
+		if answer.Changes != nil {
+			changes = answer.Changes
+		}
+		switch answer.Op {
+		case OpProgress:
+			progress(answer.Error)
+		case OpDone:
+			return changes, answer.Error, nil
+		}
+	}
 }
 
 // Ask sends a request and waits for its answer. A connection that ends
@@ -128,7 +161,7 @@ func (c *Client) Ask(ctx context.Context, m *Message, progress func(string)) (*M
 		case err != nil:
 			return nil, err
 		case answer.Op == OpError && (answer.ID == m.ID || answer.ID == 0):
-			return nil, &Refused{answer.Error}
+			return nil, &Refused{answer.Error, answer.Code, answer.Hint}
 		case answer.ID != m.ID:
 		case answer.Op == OpProgress:
 			if progress != nil {

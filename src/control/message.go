@@ -17,6 +17,15 @@ const (
 	OpStatus = "status" // answered with Status; by jail-init, with a Name, with that Service
 	OpStop   = "stop"   // all services, in order; answered when that is done
 
+	// OpReload makes the services those of Setup, which is jailinit's for
+	// jail-init, and for the supervisor, which changes the jail and its log
+	// too, a jail.Definition. First OpAccepted tells of the Changes, which are
+	// in force from then on; OpDone follows when all that they touch has come
+	// to rest, with what failed as Error. Before OpAccepted an OpError has
+	// changed nothing. With Dry there is an OpDone with the Changes only.
+	OpReload   = "reload"
+	OpAccepted = "accepted"
+
 	// Requests to jail-init. Those on one service are answered when it has
 	// come to rest in its new state; until then OpProgress tells what it
 	// waits for.
@@ -41,6 +50,10 @@ const (
 
 	// From the supervisor to a new jail-init.
 	OpSetup = "setup" // Setup is jailinit's
+
+	// From the supervisor, ID being that of the OpState that told it of a
+	// service that is gone: all that was in its pipes is read.
+	OpDrained = "drained"
 )
 
 // Message is one frame.
@@ -55,7 +68,29 @@ type Message struct {
 	Status  *Status         `json:"status,omitempty"`
 	Streams []Stream        `json:"streams,omitempty"`
 	Setup   json.RawMessage `json:"setup,omitempty"`
+	Dry     bool            `json:"dry,omitempty"`
+	Changes []Change        `json:"changes,omitempty"`
+	Code    int             `json:"code,omitempty"` // of an OpError, as package exit has it
+	Hint    string          `json:"hint,omitempty"` // and what to do about it
 }
+
+// Change is what a reload does to a service, or, without one, to the jail.
+type Change struct {
+	Service string   `json:"service,omitempty"`
+	What    What     `json:"what"`
+	Keys    []string `json:"keys,omitempty"` // of the definition, that are others
+}
+
+// What a reload does.
+type What string
+
+const (
+	Unchanged What = "unchanged"
+	Changed   What = "changed" // in place, or from its next start on
+	Restarted What = "restarted"
+	Added     What = "added"
+	Removed   What = "removed"
+)
 
 // Stream names a pipe's read end.
 type Stream struct {
@@ -79,7 +114,7 @@ type Status struct {
 // Service is one service's status.
 type Service struct {
 	Name     string    `json:"name"`
-	State    string    `json:"state"` // down, waiting, starting, ready, stopping, finishing, backoff, failed, completed
+	State    string    `json:"state"` // down, waiting, starting, ready, stopping, finishing, backoff, failed, completed, gone
 	PID      int       `json:"pid,omitempty"`
 	Since    time.Time `json:"since"`
 	Restarts int       `json:"restarts"`

@@ -66,6 +66,9 @@ func NewPeer(loop *event.Loop, fd int, o PeerOptions) (*Peer, error) {
 	return p, nil
 }
 
+// Trust takes frames of any size that there is from now on.
+func (p *Peer) Trust() { p.limit = MaxMessage }
+
 // Close ends the connection at once.
 func (p *Peer) Close() {
 	if p.gone {

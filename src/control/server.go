@@ -17,6 +17,7 @@ type Server struct {
 	loop     *event.Loop
 	listener int
 	most     int
+	limit    int
 	message  func(*Peer, *Message)
 	closed   func(*Peer)
 	failed   func(error)
@@ -27,6 +28,7 @@ type Server struct {
 // ServerOptions are how many a Server serves, and whom it tells.
 type ServerOptions struct {
 	Most    int // at the same time; 0 is MaxPeers
+	Limit   int // bytes of a frame; 0 is maxRequest
 	Message func(*Peer, *Message)
 	Closed  func(*Peer)
 	Failed  func(error) // it can not serve someone at present
@@ -35,7 +37,7 @@ type ServerOptions struct {
 // Serve takes connections from a listening socket, which it owns from now on.
 func Serve(loop *event.Loop, listener int, o ServerOptions) (*Server, error) {
 	s := &Server{
-		loop: loop, listener: listener, most: o.Most,
+		loop: loop, listener: listener, most: o.Most, limit: o.Limit,
 		message: o.Message, closed: o.Closed, failed: o.Failed, peers: make(map[*Peer]struct{}),
 	}
 	if s.most == 0 {
@@ -43,6 +45,9 @@ func Serve(loop *event.Loop, listener int, o ServerOptions) (*Server, error) {
 	}
 	return s, loop.Watch(listener, event.Readable, func(event.Mode) { s.accept() })
 }
+
+// Bound changes how many it serves at the same time; those that there are stay.
+func (s *Server) Bound(most int) { s.most = most }
 
 // Close takes no more connections; those that there are go on.
 func (s *Server) Close() {
@@ -69,6 +74,7 @@ func (s *Server) accept() {
 	}
 	var peer *Peer
 	peer, err = NewPeer(s.loop, fd, PeerOptions{
+		Limit:   s.limit,
 		Message: func(m *Message, _ []int) { s.message(peer, m) },
 		Closed: func(error) {
 			delete(s.peers, peer)

@@ -175,8 +175,8 @@ func refused(r *secmodel.Refused) int {
 	return System
 }
 
-// hint says what to do about an error that brings no hint of its own.
-func hint(err error) string {
+// Hint says what to do about an error, or "".
+func Hint(err error) string {
 	if e, ok := errors.AsType[*Error](err); ok && e.Hint != "" {
 		return e.Hint
 	}
@@ -235,7 +235,7 @@ func Report(w io.Writer, command string, err error) int {
 		return int(s)
 	}
 	text := err.Error()
-	if h := hint(err); h != "" {
+	if h := Hint(err); h != "" {
 		text += "; " + h
 	}
 	for line := range strings.SplitSeq(text, "\n") {

@@ -42,10 +42,21 @@ func (p *process) careOf(i int) *care {
 
 // startHealth begins the checks of a service that has become ready.
 func (p *process) startHealth(i int) {
-	if h := &p.setup.Services[i].Health; h.Failures > 0 {
+	if h := &p.jobs[i].runs.Health; h.Failures > 0 {
 		c := p.careOf(i)
 		c.checks = p.loop.After(h.Interval, c.check)
 	}
+}
+
+// restartHealth is for a service that is ready, and checked in another way from
+// now on.
+func (p *process) restartHealth(i int) {
+	if c := p.jobs[i].care; c != nil {
+		c.checks.Stop()
+		c.question.drop()
+		c.failures, c.wrong = 0, ""
+	}
+	p.startHealth(i)
 }
 
 func (p *process) endCare(i int) {
@@ -61,7 +72,7 @@ func (p *process) endCare(i int) {
 }
 
 func (c *care) check() {
-	h := &c.p.setup.Services[c.service].Health
+	h := &c.p.jobs[c.service].runs.Health
 	c.question = &question{p: c.p, service: c.service, limit: h.Timeout, answer: func(wrong string) {
 		c.failures++
 		if c.wrong = wrong; wrong == "" {
@@ -82,11 +93,11 @@ func (p *process) watch(i, fd int) {
 	p.loop.Forget(fd)
 	if err := p.loop.Watch(fd, event.Readable, func(event.Mode) { c.sign() }); err != nil {
 		unix.Close(fd)
-		p.say(p.setup.Services[i].Name, "its watchdog: "+err.Error())
+		p.say(p.services[i].Name, "its watchdog: "+err.Error())
 		return
 	}
 	c.fd, c.alive = fd, p.loop.Now()
-	c.watchdog = p.loop.After(p.setup.Services[i].Watchdog, c.look)
+	c.watchdog = p.loop.After(p.jobs[i].runs.Watchdog, c.look)
 }
 
 // sign is a sign of life, or the pipe's end.
@@ -105,7 +116,7 @@ func (c *care) sign() {
 // look is where the watchdog's time may be over. A sign of life moves no
 // timer, but the time that this one is set to next.
 func (c *care) look() {
-	limit := c.p.setup.Services[c.service].Watchdog
+	limit := c.p.jobs[c.service].runs.Watchdog
 	left := c.alive + limit - c.p.loop.Now()
 	if left <= 0 {
 		c.unhealthy("no sign of life for " + limit.String())

@@ -101,6 +101,10 @@ func prepare(enter Enter) (*process, int, error) {
 		return nil, exitSoftware, err
 	}
 	p := &process{setup: setup, regroup: account.MayRegroup(), mostAskers: control.MaxPeers}
+	p.services = make([]*Service, len(setup.Services))
+	for i := range setup.Services {
+		p.services[i] = &setup.Services[i]
+	}
 	if err := p.openStreams(); err != nil {
 		return nil, exitSystem, err
 	}
@@ -141,20 +145,41 @@ const (
 
 // limited is for a jail with a limit of open files, which binds jail-init too.
 func (p *process) limited(l *unix.Rlimit) error {
-	least := uint64(ownFiles + fewAskers)
-	for i := range p.setup.Services {
-		if s := &p.setup.Services[i]; s.Probed || s.Health.Failures > 0 {
-			least++
-		}
+	p.fileLimit = uint64(l.Cur)
+	if err := p.room(p.setup.Services); err != nil {
+		return err
 	}
-	if uint64(l.Cur) < least {
-		return fmt.Errorf("the jail's limit of open files is %d; jail-init needs %d", l.Cur, least)
-	}
-	p.mostAskers = int(min(uint64(l.Cur)-least+fewAskers, control.MaxPeers))
+	p.mostAskers = p.askersFor(p.setup.Services)
 	// At start Go raised its own soft limit to the hard one, and would start
 	// every child with the soft limit from before. Told of this one it no
 	// longer does.
 	return setFileLimit(l)
+}
+
+// filesFor is how many open files it needs with these services.
+func filesFor(services []Service) uint64 {
+	least := uint64(ownFiles + fewAskers)
+	for i := range services {
+		if s := &services[i]; s.Probed || s.Health.Failures > 0 {
+			least++
+		}
+	}
+	return least
+}
+
+// room says whether the jail's limit of open files, if there is one, is enough.
+func (p *process) room(services []Service) error {
+	if least := filesFor(services); p.fileLimit > 0 && p.fileLimit < least {
+		return fmt.Errorf("the jail's limit of open files is %d; jail-init needs %d", p.fileLimit, least)
+	}
+	return nil
+}
+
+func (p *process) askersFor(services []Service) int {
+	if p.fileLimit == 0 {
+		return control.MaxPeers
+	}
+	return int(min(p.fileLimit-filesFor(services)+fewAskers, control.MaxPeers))
 }
 
 // tellSupervisor is for errors before the loop runs.

@@ -59,7 +59,7 @@ func (b *probe) notified() {
 		b.succeed()
 	case n <= 0:
 		b.closeFD()
-		s := &b.p.setup.Services[b.service]
+		s := b.p.jobs[b.service].runs
 		text := fmt.Sprintf("closed descriptor %d without a newline", s.Ready.FD)
 		b.p.say(s.Name, text)
 		b.failed("it " + text)
@@ -68,7 +68,7 @@ func (b *probe) notified() {
 
 // startProbe begins to ask, once the process runs.
 func (p *process) startProbe(i int) {
-	if p.setup.Services[i].Ready.FD > 0 {
+	if p.jobs[i].runs.Ready.FD > 0 {
 		return // the pipe was made before the process
 	}
 	p.endProbe(i)
@@ -98,7 +98,7 @@ func (b *probe) closeFD() {
 
 func (b *probe) succeed() {
 	i := b.service
-	if s := &b.p.setup.Services[i]; s.Watchdog > 0 {
+	if s := b.p.jobs[i].runs; s.Watchdog > 0 {
 		b.p.watch(i, b.fd)
 		b.fd = -1
 	}
@@ -124,5 +124,5 @@ func (b *probe) try() {
 		b.delay = min(2*b.delay, lastProbe)
 		b.failed(wrong)
 	}}
-	b.question.ask(b.p.setup.Services[b.service].Ready.Check)
+	b.question.ask(b.p.jobs[b.service].runs.Ready.Check)
 }

@@ -15,19 +15,24 @@ import (
 
 // process is jail-init itself. All of it belongs to the loop.
 type process struct {
-	setup   Setup
-	regroup bool // services get their supplementary groups
-	loop    *event.Loop
-	graph   *service.Graph
-	streams []stream
-	unsaid  int // own messages lost in a row
+	setup     Setup
+	regroup   bool   // services get their supplementary groups
+	fileLimit uint64 // the jail's of open files, or 0
+	loop      *event.Loop
+	graph     *service.Graph
+	streams   []stream
+	left      []remains
+	departed  uint32 // how many services are gone
+	unsaid    int    // own messages lost in a row
 
+	services []*Service // as they are defined, by their places in the graph
 	jobs     []job
 	children map[int]func(service.Exit) // who is told how it ended, by process id
 	queue    []service.Event
 	busy     bool // handling the queue
 
 	supervisor  *control.Peer // nil while there is none
+	server      *control.Server
 	mostAskers  int
 	askers      []asker       // answered later
 	stopTimeout time.Duration // asked for with a stop, or 0
@@ -39,6 +44,7 @@ type process struct {
 
 // job is what a service has going on beside its process.
 type job struct {
+	runs   *Service     // what its process was started with; nil before the first
 	timer  *event.Timer // of Backoff, Stopping or Finishing
 	probe  *probe
 	care   *care
@@ -47,19 +53,17 @@ type job struct {
 
 // begin runs once, in the jail.
 func (p *process) begin() error {
-	specs := make([]service.Spec, len(p.setup.Services))
-	for i, s := range p.setup.Services {
-		specs[i] = s.Spec
-	}
 	var err error
-	if p.graph, err = service.New(specs, rand.Float64); err != nil {
+	if p.graph, err = service.New(specs(p.setup.Services), rand.Float64); err != nil {
 		return err
 	}
+	p.setup.Services = nil // p.services has them
 	p.began = time.Now()
-	p.jobs = make([]job, len(specs))
+	p.jobs = make([]job, len(p.services))
 	p.children = make(map[int]func(service.Exit))
 	var first *control.Peer
 	first, err = control.NewPeer(p.loop, supervisorFD, control.PeerOptions{
+		Limit:   control.MaxMessage,
 		Message: func(m *control.Message, _ []int) { p.request(first, m) },
 		Closed:  func(error) { p.forget(first) },
 	})
@@ -127,7 +131,7 @@ func (p *process) act(actions []service.Action) {
 			}
 			p.queue = append(p.queue, service.Event{Kind: service.Spawned, Service: i, PID: pid})
 		case service.Signal:
-			p.kill(a.PID, unix.Signal(p.setup.Services[i].StopSignal))
+			p.kill(a.PID, unix.Signal(j.runs.StopSignal))
 			p.kill(a.PID, unix.SIGCONT) // one that is stopped could not obey
 		case service.KillGroup:
 			p.killGroup(a.PID)
@@ -156,9 +160,23 @@ func (p *process) act(actions []service.Action) {
 			} else if a.From == service.Ready {
 				p.endCare(i)
 			}
-			p.changed(i, a)
+			switch {
+			case a.To == service.Gone:
+				p.gone(i)
+			case p.graph.State(i) != service.Gone: // the machine is ahead
+				p.changed(i, a)
+			}
 		}
 	}
+}
+
+// specs are what the machine knows of services.
+func specs(services []Service) []service.Spec {
+	all := make([]service.Spec, len(services))
+	for i := range services {
+		all[i] = services[i].Spec
+	}
+	return all
 }
 
 func (p *process) arm(i int, kind service.Kind, after time.Duration) {
@@ -206,7 +224,7 @@ func (p *process) changed(i int, a service.Action) {
 	case a.To == service.Completed || a.To == service.Down && a.From.Busy():
 		p.say(st.Name, a.To.String()+": "+exitText(st.Last))
 	case a.To == service.Ready:
-		if p.setup.Services[i].Probed {
+		if p.services[i].Probed {
 			p.say(st.Name, "ready")
 		} else {
 			p.say(st.Name, "started")

@@ -130,7 +130,7 @@ func (q *question) connection(addr string, err error) {
 
 func (q *question) execute(path string) {
 	_, errfd := q.p.outputs(q.service)
-	pid, err := q.p.execute(&q.p.setup.Services[q.service], []string{path}, nil, []uintptr{0, uintptr(errfd), uintptr(errfd)})
+	pid, err := q.p.execute(q.p.jobs[q.service].runs, []string{path}, nil, []uintptr{0, uintptr(errfd), uintptr(errfd)})
 	if err != nil {
 		q.done(err.Error())
 		return

@@ -16,8 +16,9 @@ type asker struct {
 	peer    *control.Peer
 	id      uint32
 	op      string
-	service int    // -1: all of them
-	told    string // what it waits for, as it was told last
+	service int      // -1: all of them
+	await   []string // of a reload: the services that it touches
+	told    string   // what it waits for, as it was told last
 }
 
 // listen serves those who connect to the control socket.
@@ -25,7 +26,8 @@ func (p *process) listen() error {
 	if err := unix.SetNonblock(listenFD, true); err != nil {
 		return err
 	}
-	_, err := control.Serve(p.loop, listenFD, control.ServerOptions{
+	var err error
+	p.server, err = control.Serve(p.loop, listenFD, control.ServerOptions{
 		Most: p.mostAskers, Message: p.request, Closed: p.forget,
 		Failed: func(err error) { p.say("", "control socket: "+err.Error()) },
 	})
@@ -49,7 +51,7 @@ func refuse(peer *control.Peer, id uint32, format string, args ...any) {
 func (p *process) request(peer *control.Peer, m *control.Message) {
 	i := -1
 	if m.Name != "" {
-		if i = p.graph.Find(m.Name); i < 0 {
+		if i = p.graph.Find(m.Name); i < 0 || p.graph.Removed(i) {
 			refuse(peer, m.ID, "jail %s has no service %q", p.setup.Jail, m.Name)
 			return
 		}
@@ -79,6 +81,12 @@ func (p *process) request(peer *control.Peer, m *control.Message) {
 			p.progress()
 			return
 		}
+	case control.OpReload:
+		p.reload(peer, m)
+		return
+	case control.OpDrained:
+		p.drained(m.ID)
+		return
 	case control.OpStart, control.OpRestart, control.OpKill, control.OpClear:
 	default:
 		refuse(peer, m.ID, "unknown request %q", m.Op)
@@ -137,6 +145,10 @@ func (p *process) answer() {
 	kept := p.askers[:0]
 	for _, a := range p.askers {
 		switch {
+		case a.op == control.OpReload:
+			if !p.reloaded(&a) {
+				kept = append(kept, a)
+			}
 		case a.service < 0 && p.graph.Stopped():
 			a.peer.Send(&control.Message{ID: a.id, Op: control.OpDone})
 		case a.service >= 0 && p.graph.Settled(p.loop.Now(), a.service):
@@ -175,7 +187,7 @@ func (p *process) statusOf(i int) service.Status {
 	case st.State == service.Starting && j.probe != nil && j.probe.wrong != "":
 		st.Reason += ": " + j.probe.wrong
 	case st.State == service.Ready && j.care != nil && j.care.failures > 0:
-		st.Reason = fmt.Sprintf("%d of %d health checks failed: %s", j.care.failures, p.setup.Services[i].Health.Failures, j.care.wrong)
+		st.Reason = fmt.Sprintf("%d of %d health checks failed: %s", j.care.failures, j.runs.Health.Failures, j.care.wrong)
 	}
 	return st
 }
@@ -200,7 +212,7 @@ func (p *process) progress() {
 			continue
 		}
 		if text == "" {
-			text = "waits for service " + p.setup.Services[i].Name + " to stop"
+			text = "waits for service " + p.services[i].Name + " to stop"
 		} else {
 			more++
 		}
@@ -213,7 +225,7 @@ func (p *process) progress() {
 	}
 	p.progressed = text
 	for _, a := range p.askers {
-		if a.service < 0 {
+		if a.op == control.OpStop {
 			a.peer.Send(&control.Message{ID: a.id, Op: control.OpProgress, Error: text})
 		}
 	}
@@ -226,7 +238,8 @@ func (p *process) adopt(peer *control.Peer, id uint32) {
 		old.Finish()
 	}
 	p.supervisor = peer
-	peer.Send(&control.Message{ID: id, Op: control.OpDone, Status: p.status()})
+	peer.Trust()
+	peer.Send(&control.Message{ID: id, Op: control.OpDone, Status: p.status(), Setup: p.current()})
 	p.sendStreams()
 	if p.settled {
 		peer.Send(&control.Message{Op: control.OpSettled, Error: p.failures()})
@@ -253,7 +266,9 @@ func (p *process) status() *control.Status {
 		st.Reason = describe(p.statusOf(p.graph.Pending(p.loop.Now())))
 	}
 	for i := range p.graph.Len() {
-		st.Services = append(st.Services, *p.serviceStatus(p.statusOf(i)))
+		if p.graph.State(i) != service.Gone {
+			st.Services = append(st.Services, *p.serviceStatus(p.statusOf(i)))
+		}
 	}
 	return st
 }

@@ -23,7 +23,8 @@ const closedFD = ^uintptr(0)
 
 // spawn starts the process of service i in a session of its own.
 func (p *process) spawn(i int) (int, error) {
-	s := &p.setup.Services[i]
+	s := p.services[i]
+	p.jobs[i].runs = s
 	out, errfd := p.outputs(i)
 	files := []uintptr{0, uintptr(out), uintptr(errfd)}
 	notify := -1
@@ -51,7 +52,7 @@ func (p *process) spawn(i int) (int, error) {
 // startFinish runs a service's finish command, with how its process ended in
 // the environment.
 func (p *process) startFinish(i int, a service.Action) {
-	s := &p.setup.Services[i]
+	s := p.jobs[i].runs
 	finished := func(exit service.Exit) {
 		p.jobs[i].finish = 0
 		if !exit.OK() {

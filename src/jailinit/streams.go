@@ -32,15 +32,40 @@ func (p *process) openStreams() error {
 		return fmt.Errorf("its own log pipe: %w", err)
 	}
 	for _, s := range p.setup.Services {
-		for _, name := range []string{outStream, errStream} {
-			read, write, err := highPipe()
-			if err != nil {
-				return fmt.Errorf("a pipe for service %s: %w", s.Name, err)
-			}
-			p.streams = append(p.streams, stream{control.Stream{Service: s.Name, Name: name}, read, write})
+		pair, err := openPair(s.Name)
+		if err != nil {
+			return err
 		}
+		p.streams = append(p.streams, pair[:]...)
 	}
 	return nil
+}
+
+// openPair makes a service's pipes.
+func openPair(service string) (pair [2]stream, err error) {
+	for i, name := range []string{outStream, errStream} {
+		read, write, err := highPipe()
+		if err != nil {
+			closeStreams(pair[:i])
+			return pair, fmt.Errorf("a pipe for service %s: %w", service, err)
+		}
+		pair[i] = stream{control.Stream{Service: service, Name: name}, read, write}
+	}
+	return pair, nil
+}
+
+func closeStreams(all []stream) {
+	for _, s := range all {
+		unix.Close(s.read)
+		unix.Close(s.write)
+	}
+}
+
+// remains are the pipes of a service that a reload has removed: they stay until
+// the supervisor has read what is in them.
+type remains struct {
+	id   uint32
+	pair [2]stream
 }
 
 // streamFD is the lowest number of a stream's descriptors. The jail's limit of
@@ -63,7 +88,14 @@ func highPipe() (read, write int, err error) {
 	if err == nil {
 		err = unix.SetNonblock(high[0], true)
 	}
-	return high[0], high[1], err // after an error jail-init ends
+	if err != nil {
+		for _, fd := range high {
+			if fd > 0 {
+				unix.Close(fd)
+			}
+		}
+	}
+	return high[0], high[1], err
 }
 
 // outputs are the write ends of service i's pipes.
@@ -71,10 +103,27 @@ func (p *process) outputs(i int) (out, err int) {
 	return p.streams[1+2*i].write, p.streams[2+2*i].write
 }
 
-// sendStreams gives the supervisor the read ends.
+// sendStreams gives the supervisor the read ends, and says which services are
+// gone.
 func (p *process) sendStreams() {
+	var all []stream
+	for _, s := range p.streams {
+		if s.Service != "" {
+			all = append(all, s)
+		}
+	}
+	for _, l := range p.left {
+		all = append(all, l.pair[:]...)
+	}
+	p.send(all)
+	for _, l := range p.left {
+		p.tellGone(l)
+	}
+}
+
+func (p *process) send(streams []stream) {
 	const each = 16
-	for rest := p.streams; len(rest) > 0; {
+	for rest := streams; len(rest) > 0; {
 		n := min(each, len(rest))
 		m := &control.Message{Op: control.OpStreams}
 		fds := make([]int, 0, each)

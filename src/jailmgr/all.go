@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"jails/src/command"
+	"jails/src/control"
 	"jails/src/exit"
 	"jails/src/jail"
 	"jails/src/output"
@@ -59,6 +60,8 @@ type outcome struct {
 	Notes   []string `json:"notes"` // what the administrator should know
 	Seconds float64  `json:"seconds"`
 
+	Changes []control.Change `json:"changes,omitempty"` // of a reload
+
 	err error
 }
 
@@ -98,7 +101,10 @@ func (h *host) try(ctx context.Context, name, past string, several bool, do func
 	if err == nil {
 		err = explain(do(ctx, name))
 	}
-	o := outcome{Jail: name, Done: err == nil, Notes: append([]string{}, h.told(name)...), Seconds: time.Since(start).Seconds(), err: err}
+	h.print.Lock()
+	changes := h.changes[name]
+	h.print.Unlock()
+	o := outcome{Changes: changes, Jail: name, Done: err == nil, Notes: append([]string{}, h.told(name)...), Seconds: time.Since(start).Seconds(), err: err}
 	switch {
 	case errors.Is(err, errSkip):
 		o.Skipped, o.err = true, nil

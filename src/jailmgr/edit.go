@@ -32,7 +32,7 @@ func editCommand() *cli.Command {
 		BashComplete: completeJails,
 		Description: "With options, these keys are changed, and comments kept; without, $EDITOR is\n" +
 			"run on a copy, which takes the definition's place once it is valid. A jail\n" +
-			"that runs keeps what it was started with until: jailmgr restart NAME.",
+			"that runs keeps what it was started with until: jailmgr reload NAME.",
 		Flags:  append(choices(), command.JSON()),
 		Action: on(withKernel, edit),
 	}
@@ -72,7 +72,7 @@ func edit(ctx context.Context, h *host) error {
 			return err
 		}
 		if condition, err := h.Condition(name); err == nil && condition == lifecycle.Running {
-			h.note(name, "it runs with the old definition until: jailmgr restart "+name)
+			h.note(name, "it runs with the old definition until: jailmgr reload "+name)
 		}
 	}
 	switch {

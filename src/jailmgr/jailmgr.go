@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"jails/src/command"
+	"jails/src/control"
 	"jails/src/exit"
 	"jails/src/jail"
 	"jails/src/lifecycle"
@@ -48,6 +49,7 @@ func App() *cli.App {
 			startCommand(),
 			stopCommand(),
 			restartCommand(),
+			reloadCommand(),
 			statusCommand(),
 			serviceCommand(),
 			listCommand(),
@@ -68,6 +70,8 @@ type host struct {
 	c      *cli.Context
 	print  sync.Mutex // lines of jails that are worked on at one time
 	notes  map[string][]string
+	// changes are what reloads have changed, for --json.
+	changes map[string][]control.Change
 }
 
 // supervisor is package supervise.
@@ -79,6 +83,10 @@ func (supervisor) Start(ctx context.Context, name string, progress func(string))
 
 func (supervisor) Stop(ctx context.Context, name string, timeout time.Duration) error {
 	return supervise.Stop(ctx, name, timeout)
+}
+
+func (supervisor) Reload(ctx context.Context, def *jail.Definition, dry bool, progress func(string)) ([]control.Change, error) {
+	return supervise.Reload(ctx, def, dry, progress)
 }
 
 func (supervisor) Running(name string) bool { return supervise.Running(name) }
@@ -98,7 +106,7 @@ func on(kernel int, run func(ctx context.Context, h *host) error) cli.ActionFunc
 		ctx, stop := signal.NotifyContext(c.Context, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 		defer stop()
 		layout := jail.Paths()
-		h := &host{c: c, notes: map[string][]string{}, Host: lifecycle.Host{Layout: layout, Store: &root.Store{Layout: layout}, Supervisor: supervisor{}}}
+		h := &host{c: c, notes: map[string][]string{}, changes: map[string][]control.Change{}, Host: lifecycle.Host{Layout: layout, Store: &root.Store{Layout: layout}, Supervisor: supervisor{}}}
 		h.Note = h.note
 		if kernel != withoutKernel {
 			client, err := secmodel.Open()
@@ -172,6 +180,14 @@ func explain(err error) error {
 	var stopped *lifecycle.StoppedError
 	if errors.As(err, &stopped) {
 		return exit.With(err, exit.NoInput, "to start it: jailmgr start "+stopped.Name)
+	}
+	var fixed *lifecycle.FixedError
+	if errors.As(err, &fixed) {
+		return exit.With(err, exit.Temporary, "to apply it: jailmgr restart "+fixed.Name)
+	}
+	var unwatched *lifecycle.UnwatchedError
+	if errors.As(err, &unwatched) {
+		return exit.With(err, exit.Temporary, "to give it another: jailmgr start "+unwatched.Name)
 	}
 	var foreign *lifecycle.ForeignError
 	if errors.As(err, &foreign) {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"jails/src/control"
 	"jails/src/durable"
 	"jails/src/jail"
 	"jails/src/root"
@@ -83,6 +84,7 @@ type fakeSupervisor struct {
 	startErr  error
 	stopErr   error
 	beforeEnd func() // of Start
+	reloaded  []string
 }
 
 func (s *fakeSupervisor) path(name string) string { return s.kernel.path(name) + ".supervisor" }
@@ -125,6 +127,11 @@ func (s *fakeSupervisor) Stop(_ context.Context, name string, _ time.Duration) e
 		return supervise.ErrNotRunning
 	}
 	return errors.Join(s.destroy(name), os.Remove(s.path(name)))
+}
+
+func (s *fakeSupervisor) Reload(_ context.Context, def *jail.Definition, dry bool, _ func(string)) ([]control.Change, error) {
+	s.reloaded = append(s.reloaded, fmt.Sprint(def.Name, " ", dry))
+	return []control.Change{{What: control.Unchanged}}, nil
 }
 
 func (s *fakeSupervisor) Running(name string) bool {

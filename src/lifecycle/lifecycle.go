@@ -16,6 +16,7 @@ import (
 	"os"
 	"time"
 
+	"jails/src/control"
 	"jails/src/durable"
 	"jails/src/jail"
 	"jails/src/journal"
@@ -35,6 +36,7 @@ type Kernel interface {
 type Supervisor interface {
 	Start(ctx context.Context, name string, progress func(string)) error
 	Stop(ctx context.Context, name string, timeout time.Duration) error
+	Reload(ctx context.Context, def *jail.Definition, dry bool, progress func(string)) ([]control.Change, error)
 	Running(name string) bool
 	Gone(ctx context.Context, name string) error
 }

@@ -117,7 +117,11 @@ func (h *Host) make(ctx context.Context, def *jail.Definition, config secmodel.C
 	for _, n := range prepared.Notes {
 		h.note(def.Name, "%s", n)
 	}
-	if err := j.Record(false, stepKernel, def.Name); err != nil {
+	kept, err := fixedOf(def).text()
+	if err == nil {
+		err = j.Record(false, stepKernel, def.Name, kept)
+	}
+	if err != nil {
 		return 0, err
 	}
 	return h.Kernel.Create(def.Name, prepared.Path, config)

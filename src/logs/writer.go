@@ -62,6 +62,7 @@ type Writer struct {
 type source struct {
 	fd, lane int
 	over     bool
+	ending   *ending // see End
 }
 
 type note struct{ service, text string }
@@ -336,6 +337,7 @@ func (w *Writer) resume() {
 	w.retry, w.blocked = nil, ""
 	w.endOver()
 	w.tellNotes()
+	w.endStreams()
 }
 
 // tellNotes writes the notes that had to wait.

@@ -9,6 +9,7 @@ import (
 	"hash/fnv"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -68,7 +69,36 @@ func (k marks) Lookup(nameOrID string) (secmodel.Jail, error) {
 }
 
 func (k marks) Ports() ([]secmodel.PortOwner, error) {
-	return []secmodel.PortOwner{{Jail: 1, Port: secmodel.PortRange{First: 80, Last: 81}}, {Jail: 999, Port: secmodel.PortRange{First: 1, Last: 1}}}, nil
+	all := []secmodel.PortOwner{{Jail: 999, Port: secmodel.PortRange{First: 1, Last: 1}}}
+	for id := secmodel.ID(1); id < 20; id++ {
+		if j, err := k.load(id); err == nil {
+			for _, p := range j.Config.Ports {
+				all = append(all, secmodel.PortOwner{Jail: id, Port: p})
+			}
+		}
+	}
+	return all, nil
+}
+
+// Set changes what the tests change. Port 1 is another's.
+func (k marks) Set(id secmodel.ID, c secmodel.Change) error {
+	j, err := k.load(id)
+	if err != nil {
+		return err
+	}
+	if c.Ports != nil {
+		if slices.Contains(*c.Ports, secmodel.PortRange{First: 1, Last: 1}) {
+			return secmodel.ErrPortTaken
+		}
+		j.Config.Ports = *c.Ports
+	}
+	if c.Processes != nil {
+		j.Config.Processes = *c.Processes
+	}
+	if c.Level != nil {
+		j.Config.Level = *c.Level
+	}
+	return k.save(j)
 }
 
 func (k marks) Create(name, root string, c secmodel.Config) (secmodel.ID, error) {

@@ -23,6 +23,7 @@ func (s *supervisor) crashed() {
 		return
 	}
 	why := s.last
+	s.endReload(exit.Temporary, why+"; the jail is started afresh, see: jailmgr status "+s.name)
 	s.last = ""
 	if s.state == stopping {
 		s.finish(nil)
@@ -114,6 +115,7 @@ func (s *supervisor) stop(timeout time.Duration, why string) {
 	if s.state != stopping {
 		s.note("stopping the jail: %s", why)
 		s.enterState(stopping)
+		s.endReload(exit.Temporary, "jail "+s.name+" is stopping")
 	} else if timeout == 0 {
 		return
 	}
@@ -150,6 +152,7 @@ func (s *supervisor) finish(err error) {
 	}
 	s.ending = true
 	s.enterState(stopping)
+	s.endReload(exit.Temporary, "jail "+s.name+" is stopping")
 	s.deadline.Stop()
 	s.restart.Stop()
 	if err != nil {

@@ -15,13 +15,16 @@ func (s *supervisor) listen() error {
 		return err
 	}
 	s.server, err = control.Serve(s.loop, fd, control.ServerOptions{
-		Message: s.request, Closed: s.forget,
+		Limit: control.MaxMessage, Message: s.request, Closed: s.forget,
 		Failed: func(err error) { s.note("supervisor's socket: %v", err) },
 	})
 	return err
 }
 
 func (s *supervisor) forget(peer *control.Peer) {
+	if s.reload != nil && s.reload.peer == peer {
+		s.reload.peer = nil // it goes on
+	}
 	s.askers = slices.DeleteFunc(s.askers, func(a asker) bool { return a.peer == peer })
 }
 
@@ -32,6 +35,8 @@ func (s *supervisor) request(peer *control.Peer, m *control.Message) {
 	case control.OpStop:
 		s.askers = append(s.askers, asker{peer, m.ID})
 		s.stop(m.Timeout, "asked to")
+	case control.OpReload:
+		s.beginReload(peer, m)
 	default:
 		peer.Send(&control.Message{ID: m.ID, Op: control.OpError, Error: fmt.Sprintf("unknown request %q", m.Op)})
 	}

@@ -88,21 +88,30 @@ func convert(d *jail.Service) (jailinit.Service, error) {
 
 // writer makes what the definition says of the log.
 func writer(loop *event.Loop, dir string, l *jail.Log, spool *logs.Spool) (*logs.Writer, error) {
-	keep, size, err := jail.ParseKeep(l.Keep)
+	s, err := settings(l)
 	if err != nil {
 		return nil, err
 	}
-	var syslog *logs.Syslog
+	return logs.NewWriter(loop, &logs.File{Dir: dir, Keep: s.Keep, Size: s.Size}, s.Syslog, s.Drop, spool), nil
+}
+
+// settings are what the definition says of the log.
+func settings(l *jail.Log) (logs.Settings, error) {
+	keep, size, err := jail.ParseKeep(l.Keep)
+	out := logs.Settings{Keep: keep, Size: int64(size), Drop: l.Full == "drop"}
+	if err != nil {
+		return out, err
+	}
 	if s := l.Syslog; s != nil {
-		out, err := jail.Priority(s.Facility, s.Out)
+		lines, err := jail.Priority(s.Facility, s.Out)
 		if err != nil {
-			return nil, err
+			return out, err
 		}
 		errs, err := jail.Priority(s.Facility, s.Err)
 		if err != nil {
-			return nil, err
+			return out, err
 		}
-		syslog = logs.NewSyslog(out, errs, s.Tag)
+		out.Syslog = logs.NewSyslog(lines, errs, s.Tag)
 	}
-	return logs.NewWriter(loop, &logs.File{Dir: dir, Keep: keep, Size: int64(size)}, syslog, l.Full == "drop", spool), nil
+	return out, nil
 }

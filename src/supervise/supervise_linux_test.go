@@ -98,7 +98,7 @@ func TestStartErrors(t *testing.T) {
 	}
 	t.Run("bad definition", func(t *testing.T) {
 		w := newWorld(t, "prot = 1\n")
-		if err := w.start(); err == nil || !strings.Contains(err.Error(), `web.toml:2:1: unknown key "prot"`) || exit.Code(err) != exit.Config {
+		if err := w.start(); err == nil || !strings.Contains(err.Error(), `web.toml:4:1: unknown key "prot"`) || exit.Code(err) != exit.Config {
 			t.Errorf("start: %d %v", exit.Code(err), err)
 		}
 		if _, err := w.k.Lookup(w.name); err != nil {

@@ -24,6 +24,7 @@ import (
 	"jails/src/jailinit"
 	"jails/src/logs"
 	"jails/src/secmodel"
+	"jails/src/service"
 )
 
 // Kernel is what a supervisor needs of secmodel.Client.
@@ -31,6 +32,7 @@ type Kernel interface {
 	Lookup(nameOrID string) (secmodel.Jail, error)
 	Ports() ([]secmodel.PortOwner, error)
 	Create(name, root string, c secmodel.Config) (secmodel.ID, error)
+	Set(id secmodel.ID, c secmodel.Change) error
 	End(ctx context.Context, id secmodel.ID) error
 }
 
@@ -61,6 +63,9 @@ type supervisor struct {
 	name    string
 	layout  jail.Layout
 	setup   *jailinit.Setup
+	logging jail.Log // what the log is set to
+	reload  *reload  // under way, or nil
+	reloads uint32   // requests of that to jail-init so far
 	kernel  Kernel
 	loop    *event.Loop
 	log     *logs.Writer
@@ -148,6 +153,7 @@ func run(name, definition string, kernel Kernel, notice *notice) error {
 		name: name, layout: layout, kernel: kernel, notice: *notice, state: starting, since: time.Now(),
 	}
 	defer func() { *notice = s.notice }()
+	s.logging = def.Log
 	if s.setup, err = setup(def); err != nil {
 		return &exit.Error{Code: exit.Config, Msg: definition, Err: err}
 	}
@@ -331,8 +337,9 @@ func (s *supervisor) adopt(fd int) error {
 
 // The requests to jail-init that are answered.
 const (
-	adoptID = 1
-	stopID  = 2
+	adoptID  = 1
+	stopID   = 2
+	reloadID = 3 // and all above, each reload's own
 )
 
 // told is what jail-init says.
@@ -347,27 +354,47 @@ func (s *supervisor) told(m *control.Message, fds []int) {
 		}
 		return
 	case control.OpState:
-		if m.Service != nil {
+		if m.Service != nil && m.Service.State == service.Gone.String() {
+			s.serviceGone(m.ID, m.Service.Name)
+		} else if m.Service != nil {
 			s.serviceChanged(m.Service)
 		}
 	case control.OpSettled:
 		s.started(m.Error)
-	case control.OpProgress:
-		s.progress(m.Error)
 	case control.OpStopped:
 		s.gone = true
-	case control.OpError:
-		s.last = m.Error
-	case control.OpDone:
-		if m.ID == adoptID && m.Status != nil && m.Status.ID != uint32(s.id) {
-			s.last = fmt.Sprintf("its jail-init was put into jail %d, the kernel has jail %d", m.Status.ID, s.id)
-			s.init.Close()
-			s.lost(nil)
+	case control.OpAccepted, control.OpDone, control.OpProgress, control.OpError:
+		switch {
+		case m.ID >= reloadID:
+			s.reloadTold(m)
+		case m.ID == adoptID && m.Status != nil:
+			s.adoptedInit(m)
+		case m.Op == control.OpProgress:
+			s.progress(m.Error)
+		case m.Op == control.OpError:
+			s.last = m.Error
 		}
 	}
 	for _, fd := range fds { // nothing else brings any
 		unix.Close(fd)
 	}
+}
+
+// adoptedInit is a jail-init's answer to the one who adopts it. What it runs may
+// be other than what the definition says by now.
+func (s *supervisor) adoptedInit(m *control.Message) {
+	if m.Status.ID != uint32(s.id) {
+		s.last = fmt.Sprintf("its jail-init was put into jail %d, the kernel has jail %d", m.Status.ID, s.id)
+		s.init.Close()
+		s.lost(nil)
+		return
+	}
+	var runs jailinit.Setup
+	if err := json.Unmarshal(m.Setup, &runs); err != nil {
+		s.note("what jail-init runs can not be read, and is taken for what the definition says: %v", err)
+		return
+	}
+	s.setup = &runs
 }
 
 // read takes on a stream. Its names stand in the log, so they must be names,
@@ -377,6 +404,10 @@ func (s *supervisor) read(stream control.Stream, fd int) {
 	if jail.CheckName(stream.Service) != nil || stream.Name != "out" && stream.Name != "err" {
 		unix.Close(fd)
 		s.note("jail-init sent a stream with a bad name: %q of %q", stream.Name, stream.Service)
+		return
+	}
+	if s.log.Keep(stream.Service, stream.Name) {
+		unix.Close(fd) // the same pipe: the service was removed, and is back
 		return
 	}
 	if err := s.log.Add(stream.Service, stream.Name, fd); err != nil {
@@ -394,6 +425,12 @@ func (s *supervisor) serviceChanged(v *control.Service) {
 		text += ": " + v.Reason
 	}
 	s.notice.progress(text)
+}
+
+// serviceGone follows when a service that a reload has removed has ended.
+func (s *supervisor) serviceGone(id uint32, name string) {
+	init := s.init
+	s.log.End(name, func() { init.Send(&control.Message{ID: id, Op: control.OpDrained}) })
 }
 
 // started is the end of the start.

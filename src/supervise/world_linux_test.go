@@ -60,7 +60,7 @@ func newWorld(t *testing.T, services string) *world {
 		}
 	}
 	w.define(services)
-	if _, err := w.k.Create(w.name, "/", secmodel.Config{Processes: 7}); err != nil {
+	if _, err := w.k.Create(w.name, "/", secmodel.Config{Level: secmodel.High, Processes: 7, Ports: []secmodel.PortRange{{First: 80, Last: 81}}}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.clean)
@@ -69,7 +69,7 @@ func newWorld(t *testing.T, services string) *world {
 
 func (w *world) define(services string) {
 	w.Helper()
-	text := "root = \"/jail\"\n" + services
+	text := "root = \"/jail\"\nprocesses = 7\nports = [\"80-81\"]\n" + services
 	if err := os.WriteFile(w.layout.Definition(w.name), []byte(text), 0o600); err != nil {
 		w.Fatal(err)
 	}
