@@ -81,7 +81,8 @@ test: setup
 		-- $(COMMON) -count=1 -race ./src/... \
 		-- $(COMMON) -count=1 ./tests/... ./tools/...
 
-test-long: setup
+test-long:
+	@sh tests/setup.sh long
 	@JAILS_LONG=1 $(GO) run $(COMMON) ./tests/summary $(CHECKS) \
 		-fuzz $(FUZZTIME) -fuzz-packages ./src/... -fuzz-packages ./tools/hostkern \
 		-fuzz-c-packages ./tools/hostkern/kern \
@@ -89,8 +90,8 @@ test-long: setup
 		-- $(COMMON) -count=1 -timeout 60m ./tests/... ./tools/...
 
 bench:
-	@if [ -n "$(KERNEL)" ]; then $(MAKE) vm-bench; else $(MAKE) build && \
-		JAILS_BIN="$$(pwd)/build" $(GO) test $(COMMON) -run '^$$' -bench . -benchtime 1x -count 1 ./tests/bench \
+	@if [ -n "$(KERNEL)" ]; then $(MAKE) vm-bench; else sh tests/setup.sh bench && $(MAKE) build && \
+		JAILS_BIN="$$(pwd)/build" $(GO) test $(COMMON) -run '^$$' -bench . -benchtime 1x -count 1 -timeout 60m ./tests/bench \
 		-args -figures "$$(pwd)/build/bench.json"; fi
 
 # Without a userland, a Go program stands in for chroot(8) and true(1). What

@@ -1,7 +1,9 @@
 #!/bin/sh
 # Installs what the tests need and this machine lacks, on Debian and as root;
 # elsewhere says what is missing. Tests that lack something skip themselves by
-# name, so this never fails. It is quiet when there is nothing to do.
+# name, so this never fails. It is quiet when there is nothing to do. With the
+# argument bench, what only the measurements need is installed too; with long,
+# what only the longer tests do.
 set -u
 
 # a command, and the package that has it
@@ -18,6 +20,16 @@ redis-benchmark redis-tools
 wrk wrk
 strace strace
 '
+case ${1-} in
+bench) needs="$needs
+s6-svscan s6
+runsvdir runit
+supervisord supervisor" ;;
+long) needs="$needs
+php-fpm8.2 php8.2-fpm
+pg_ctlcluster postgresql
+pgbench postgresql-client" ;;
+esac
 
 PATH=$PATH:/usr/sbin:/sbin
 

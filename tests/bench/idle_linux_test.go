@@ -72,17 +72,21 @@ func BenchmarkIdle(b *testing.B) {
 // taken so far.
 func modelTime(b *testing.B, h *host.Host) func() time.Duration {
 	pid := processWith(b, h, "hostkern")
-	return func() time.Duration {
-		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
-		if err != nil || len(threads) == 0 {
-			b.Fatalf("process %d: %v", pid, err)
-		}
-		total := 0
-		for _, file := range threads {
-			total += field(b, file, `^(\d+)`)
-		}
-		return time.Duration(total)
+	return func() time.Duration { return processorTime(b, pid) }
+}
+
+// processorTime is how much a process's threads have taken.
+func processorTime(b *testing.B, pid int) time.Duration {
+	b.Helper()
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	if err != nil || len(threads) == 0 {
+		b.Fatalf("process %d: %v", pid, err)
 	}
+	total := 0
+	for _, file := range threads {
+		total += field(b, file, `^(\d+)`)
+	}
+	return time.Duration(total)
 }
 
 // load is the machine's, of the last minute.

@@ -5,7 +5,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"text/tabwriter"
@@ -31,16 +33,37 @@ type figure struct {
 	Load  *float64 `json:"load,omitempty"` // of the machine, when it was measured
 }
 
-// goal is the most that a figure, or its ratio to its peer, may be.
+// goal is the most, or the least, that a figure, or its ratio to its peer, may
+// be.
 type goal struct {
-	Of   string  `json:"of"` // ratio, ours
-	Most float64 `json:"most"`
+	Of    string   `json:"of"` // ratio, ours
+	Most  *float64 `json:"most,omitempty"`
+	Least *float64 `json:"least,omitempty"`
 }
 
-func ratioAtMost(most float64) *goal { return &goal{"ratio", most} }
-func oursAtMost(most float64) *goal  { return &goal{"ours", most} }
+func ratioAtMost(most float64) *goal { return &goal{Of: "ratio", Most: &most} }
+func oursAtMost(most float64) *goal  { return &goal{Of: "ours", Most: &most} }
+
+func (g *goal) met(v float64) bool {
+	return (g.Most == nil || v <= *g.Most) && (g.Least == nil || v >= *g.Least)
+}
+
+// describe is for the report: "10 ms", "ratio 1.5", "ratio 1 or more".
+func (g *goal) describe(unit string) string {
+	limit, more := g.Most, ""
+	if limit == nil {
+		limit, more = g.Least, " or more"
+	}
+	if g.Of == "ratio" {
+		return fmt.Sprintf("ratio %.3g%s", *limit, more)
+	}
+	return quantity(*limit, unit) + more
+}
 
 var figures []figure
+
+// absent are the peers that this machine has not, by name, and what to do.
+var absent = map[string]string{}
 
 // add takes a figure into the report.
 func add(b *testing.B, f figure) {
@@ -57,7 +80,7 @@ func add(b *testing.B, f figure) {
 		if f.Goal.Of == "ratio" {
 			judged = f.Ratio
 		}
-		met := judged <= f.Goal.Most
+		met := f.Goal.met(judged)
 		f.Met = &met
 	}
 	f.Load = load()
@@ -104,10 +127,7 @@ func report(w io.Writer, file string) error {
 			peer, ratio = quantity(f.Peers, f.Unit), fmt.Sprintf("%.2f", f.Ratio)
 		}
 		if f.Goal != nil {
-			wanted, met = quantity(f.Goal.Most, f.Unit), "no"
-			if f.Goal.Of == "ratio" {
-				wanted = fmt.Sprintf("ratio %.3g", f.Goal.Most)
-			}
+			wanted, met = f.Goal.describe(f.Unit), "no"
 			if *f.Met {
 				met = "yes"
 			}
@@ -122,6 +142,12 @@ func report(w io.Writer, file string) error {
 	}
 	if err := table.Flush(); err != nil {
 		return err
+	}
+	if len(absent) > 0 {
+		fmt.Fprintf(w, "\nNot compared: %d of the peers.\n", len(absent))
+		for _, peer := range slices.Sorted(maps.Keys(absent)) {
+			fmt.Fprintf(w, "%s: %s\n", peer, absent[peer])
+		}
 	}
 	if busy {
 		fmt.Fprintln(w, "\nThe machine had other work to do (a load above 1.5): repeat on a quiet one.")
