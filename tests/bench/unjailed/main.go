@@ -31,6 +31,8 @@ func (none) Create(string, string, secmodel.Config) (secmodel.ID, error) {
 	return 0, fmt.Errorf("jail-init died: %w", secmodel.ErrExists)
 }
 
+func (none) Set(secmodel.ID, secmodel.Change) error { return nil }
+
 func (none) End(context.Context, secmodel.ID) error { return nil }
 
 func main() {
