@@ -41,6 +41,25 @@ func Find(user, group string) (Identity, error) {
 	return find(user, group, passwd, groups)
 }
 
+// Name is the name of the user with that number, or "".
+func Name(uid uint32) string {
+	passwd, err := readFile("/etc/passwd")
+	if err != nil {
+		return ""
+	}
+	name := ""
+	lines(passwd, func(f [][]byte) bool {
+		if len(f) < 7 || !printable(f[0]) {
+			return true
+		}
+		if n, err := number(string(f[2])); err == nil && n == uid {
+			name = string(f[0])
+		}
+		return name == ""
+	})
+	return name
+}
+
 func find(user, group string, passwd, groups []byte) (Identity, error) {
 	if user == "" {
 		user = "root"

@@ -45,6 +45,9 @@ func Run(app *cli.App, args []string, stdin io.Reader, stdout, stderr io.Writer)
 		app.CustomAppHelpTemplate = appHelp
 	}
 	cli.FlagStringer = flagHelp
+	if app.Metadata == nil {
+		Given(app, args)
+	}
 	for _, c := range app.Commands {
 		prepare(c)
 	}

@@ -2,6 +2,7 @@ package jail
 
 import (
 	"fmt"
+	"strings"
 
 	"jails/src/nearest"
 	"jails/src/secmodel"
@@ -9,7 +10,15 @@ import (
 
 // CheckName refuses what is no name for a jail, a service or a volume. As a
 // name starts with a letter, it is never taken for an id, nor for a path.
-func CheckName(name string) error { return secmodel.CheckName(name) }
+func CheckName(name string) error {
+	if name == auditName || strings.HasPrefix(name, auditName+".") {
+		return fmt.Errorf("bad name %q: that is the audit trail's", name)
+	}
+	return secmodel.CheckName(name)
+}
+
+// auditName is the audit trail's among the directories of jails' logs.
+const auditName = "audit.log"
 
 // CheckBase refuses what is no name for a base layer: like a jail's, but it may
 // start with a digit, as in "10.1-amd64".

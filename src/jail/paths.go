@@ -66,6 +66,9 @@ func (l Layout) locks() string { return l.path("var/run/jails/.lock") }
 func (l Layout) Log(name string) string     { return l.path("var/log/jails", name) }
 func (l Layout) Current(name string) string { return l.path("var/log/jails", name, "current") }
 
+// Audit is the trail of what administrators did.
+func (l Layout) Audit() string { return l.path("var/log/jails", auditName) }
+
 // Names lists the jails that have a definition, sorted. A file whose name
 // is no jail's name, such as an editor's backup, is passed over.
 func (l Layout) Names() ([]string, error) {

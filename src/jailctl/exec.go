@@ -5,6 +5,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"jails/src/audit"
 	"jails/src/command"
 	"jails/src/exit"
 	"jails/src/secmodel"
@@ -54,7 +55,9 @@ func execute(c *cli.Context) error {
 	if err != nil {
 		return errors.Join(err, k.Close())
 	}
-	p := session.Program{Jail: j.ID, Args: args, User: c.String("user"), Directory: c.String("directory"), Terminal: c.Bool("terminal")}
+	doing := audit.From(c.Context)
+	doing.Concerns(j.Name)
+	p := session.Program{Jail: j.ID, Args: args, User: c.String("user"), Directory: c.String("directory"), Terminal: c.Bool("terminal"), Leaving: doing.Leaving}
 	if c.Bool("relayed") || !p.Terminal && session.Begin(j.Root) {
 		return named(p.Exec(k), &j)
 	}

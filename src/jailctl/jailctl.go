@@ -9,7 +9,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"jails/src/audit"
 	"jails/src/command"
+	"jails/src/jailservice"
 	"jails/src/secmodel"
 )
 
@@ -26,23 +28,32 @@ func App() *cli.App {
 		Description: "A jail is named by its name or its id. Exit codes are those of sysexits(3);\n" +
 			"exec exits with its command's status.",
 		Commands: []*cli.Command{
-			createCommand(),
-			setCommand(),
+			command.Act(onNew, createCommand()),
+			command.Act(command.OnFirst, setCommand()),
 			listCommand(),
 			showCommand(),
-			execCommand(),
-			killCommand(),
-			destroyCommand(),
+			command.Act(onOwn, execCommand()),
+			command.Act(command.OnFirst, killCommand()),
+			command.Act(command.OnFirst, destroyCommand()),
 			statsCommand(),
 			psCommand(),
 			portsCommand(),
 			policyCommand(),
 			eventsCommand(),
 			suggestCommand(),
-			superviseCommand(),
-			serviceCommand(),
+			command.Act(command.OnFirst, superviseCommand()),
+			command.Act(jailservice.Acts, serviceCommand()),
 		},
 	}
+}
+
+// onNew is create's jail.
+func onNew(c *cli.Context) ([]string, bool) { return []string{c.String("name")}, true }
+
+// onOwn is exec's jail. What is relayed is the parent's act.
+func onOwn(c *cli.Context) ([]string, bool) {
+	jails, _ := command.OnFirst(c)
+	return jails, !c.Bool("relayed")
 }
 
 // connected is the action of a verb that asks the kernel, and takes at least
@@ -68,6 +79,7 @@ func ofJail(run func(c *cli.Context, k *secmodel.Client, j *secmodel.Jail) error
 		if err != nil {
 			return err
 		}
+		audit.From(c.Context).Concerns(j.Name)
 		return named(run(c, k, &j), &j)
 	})
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"jails/src/audit"
 	"jails/src/command"
 	"jails/src/control"
 	"jails/src/exit"
@@ -81,6 +82,8 @@ func (h *host) each(ctx context.Context, names []string, past string, do func(ct
 			return command.Usage(h.c, errors.New("--parallel is 1 to 64"))
 		}
 	}
+	doing := audit.From(h.c.Context)
+	doing.Concerns(names...)
 	results := make([]outcome, len(names))
 	slots := make(chan struct{}, limit)
 	var wg sync.WaitGroup
@@ -92,6 +95,9 @@ func (h *host) each(ctx context.Context, names []string, past string, do func(ct
 		})
 	}
 	wg.Wait()
+	for _, o := range results {
+		doing.Failed(o.Jail, o.err)
+	}
 	return h.sum(results, past)
 }
 

@@ -18,6 +18,7 @@ import (
 	"jails/src/control"
 	"jails/src/exit"
 	"jails/src/jail"
+	"jails/src/jailservice"
 	"jails/src/lifecycle"
 	"jails/src/output"
 	"jails/src/root"
@@ -28,6 +29,7 @@ import (
 // Main runs the command and returns its exit code.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	app := App()
+	command.Given(app, args)
 	return command.Run(app, reorder(app, args), stdin, stdout, stderr)
 }
 
@@ -42,23 +44,24 @@ func App() *cli.App {
 		// A comma in a service's command is the command's.
 		DisableSliceFlagSeparator: true,
 		Commands: []*cli.Command{
-			bootstrapCommand(),
-			createCommand(),
-			editCommand(),
+			command.Act(command.OnNone, bootstrapCommand()),
+			command.Act(command.OnFirst, createCommand()),
+			command.Act(command.OnFirst, editCommand()),
 			checkCommand(),
-			startCommand(),
-			stopCommand(),
-			restartCommand(),
-			reloadCommand(),
+			command.Act(command.OnEach, startCommand()),
+			command.Act(command.OnEach, stopCommand()),
+			command.Act(command.OnEach, restartCommand()),
+			command.Act(command.OnEach, reloadCommand()),
 			statusCommand(),
-			serviceCommand(),
+			command.Act(jailservice.Acts, serviceCommand()),
 			listCommand(),
-			shellCommand(),
-			provisionCommand(),
-			applyCommand(),
+			command.Act(command.OnFirst, shellCommand()),
+			command.Act(command.OnFirst, provisionCommand()),
+			command.Act(command.OnFirst, applyCommand()),
 			logsCommand(),
-			destroyCommand(),
-			repairCommand(),
+			auditCommand(),
+			command.Act(command.OnEach, destroyCommand()),
+			command.Act(command.OnEach, repairCommand()),
 		},
 	}
 }

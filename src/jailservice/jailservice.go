@@ -15,6 +15,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 
+	"jails/src/audit"
 	"jails/src/command"
 	"jails/src/control"
 	"jails/src/exit"
@@ -74,6 +75,13 @@ func Command(j Jails) *cli.Command {
 	}
 }
 
+// Acts is for command.Act: what changes services is an act, to show them is
+// not.
+func Acts(c *cli.Context) ([]string, bool) {
+	at := slices.IndexFunc(verbs(), func(v verb) bool { return v.name == c.Args().Get(1) })
+	return []string{c.Args().First()}, at >= 0 && verbs()[at].op != ""
+}
+
 // request is one use of the verb.
 type request struct {
 	*cli.Context
@@ -96,6 +104,7 @@ func run(c *cli.Context, j Jails) error {
 	if err != nil {
 		return err
 	}
+	audit.From(c.Context).Concerns(name)
 	ctx, stop := signal.NotifyContext(c.Context, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 	defer stop()
 	c.Context = ctx

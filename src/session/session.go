@@ -38,6 +38,11 @@ type Program struct {
 	// Terminal gives the program's session a terminal of its own. Relay
 	// makes it; to Exec it is descriptor 0.
 	Terminal bool
+
+	// Leaving, if it is not nil, is called by Exec just before this process
+	// enters the jail, and with false if it then could not. It must not make
+	// an event queue.
+	Leaving func(into bool)
 }
 
 // What a shell exits with when it can't run a command.
@@ -90,7 +95,13 @@ func (p *Program) Exec(k *secmodel.Client) error {
 	}
 	groups := account.MayRegroup()
 	nulls := nullDescriptors()
+	if p.Leaving != nil {
+		p.Leaving(true)
+	}
 	if err := k.Enter(p.Jail, false); err != nil {
+		if p.Leaving != nil {
+			p.Leaving(false)
+		}
 		return err
 	}
 	if err := replaceNull(nulls); err != nil {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -25,6 +26,8 @@ type small struct {
 	root string
 }
 
+const auditLog = "audit.log"
+
 func newSmall(t *testing.T) *small {
 	t.Helper()
 	h := host.New(t)
@@ -46,8 +49,20 @@ func newSmall(t *testing.T) *small {
 	return s
 }
 
+// fill also fills the last page that the audit trail has.
 func (s *small) fill() {
 	s.t.Helper()
+	f, err := os.OpenFile(filepath.Join(s.dir, "var/log/jails", auditLog), os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	st, err := f.Stat()
+	if err == nil {
+		_, err = f.Write(bytes.Repeat([]byte{'\n'}, os.Getpagesize()-int(st.Size())%os.Getpagesize()))
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		s.t.Fatal(err)
+	}
 	if err := os.WriteFile(filepath.Join(s.dir, "fill"), make([]byte, 4<<20), 0o600); !errors.Is(err, unix.ENOSPC) {
 		s.t.Fatalf("the disk is not full: %v", err)
 	}
@@ -64,7 +79,7 @@ func (s *small) room() {
 func (s *small) state() []string {
 	var all []string
 	err := filepath.WalkDir(s.dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || strings.Contains(path, "/var/run/") || d.Name() == "fill" {
+		if err != nil || d.IsDir() || strings.Contains(path, "/var/run/") || d.Name() == "fill" || d.Name() == auditLog {
 			return err
 		}
 		text, err := os.ReadFile(path)
@@ -119,7 +134,10 @@ func TestFullDisk(t *testing.T) {
 	s.fill()
 	s.refused("jailmgr", "edit", "web", "-l", "low")
 	s.Run(t, "jailmgr", "status")
-	s.Run(t, "jailmgr", "stop", "web")
+	if out := s.Run(t, "jailmgr", "stop", "web"); !strings.Contains(out, "jailmgr: WARNING: the begin of this act is not in the audit trail: ") ||
+		!strings.Contains(out, auditLog+": no space left on device") {
+		t.Error(out)
+	}
 	s.room()
 	s.Run(t, "jailmgr", "start", "web")
 	s.fill()
@@ -132,6 +150,9 @@ func TestFullDisk(t *testing.T) {
 		if strings.Contains(left, "web") {
 			t.Errorf("left: %s", left)
 		}
+	}
+	if out := s.Run(t, "jailmgr", "audit"); strings.Contains(out, "damaged") || !strings.Contains(out, "jailmgr create web ") {
+		t.Error(out)
 	}
 	if out := s.Run(t, "jailctl", "list", "--json"); strings.TrimSpace(out) != "[]" {
 		t.Error(out)
