@@ -56,9 +56,9 @@ type Service struct {
 	Restart string   `toml:"restart"` // always (a daemon's default), on-failure, never (a oneshot's)
 	Ready   string   `toml:"ready"`   // "" (started), "fd:3", "tcp:8080", "exec:/path"
 
-	Delay    Duration `toml:"delay"`     // before the first restart, default 100ms; doubles
+	Delay    Duration `toml:"delay"`     // before the first restart after a failure, default 100ms; doubles
 	MaxDelay Duration `toml:"max-delay"` // default 10s
-	Healthy  Duration `toml:"healthy"`   // running this long resets the delay, default 30s
+	Healthy  Duration `toml:"healthy"`   // after a run of this length it is started at once, default 30s
 	Limit    int      `toml:"limit"`     // starts within Interval before it has failed, at least 1, default 5
 	Interval Duration `toml:"interval"`  // default 10s
 

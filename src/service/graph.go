@@ -354,13 +354,16 @@ func (s *Service) concluded(g *Graph, e *Event) {
 	}
 }
 
-// backoff is how long to wait before the next start: twice as long after
-// each failure in a row, less up to a quarter at random, so that services
-// that fail together do not come back together.
+// backoff is how long to wait before the next start. After a healthy run it
+// is not at all, unless the last start is not so long ago as the first delay
+// is. Else it is twice as long after each failure in a row, less up to a quarter
+// at random, so that services that fail together do not come back together.
 func (g *Graph) backoff(s *Service) time.Duration {
 	if s.good {
 		s.failures = 0
 		s.starts = s.starts[:0]
+		s.retry = max(g.now, s.spawned+s.spec.Delay)
+		return s.retry - g.now
 	}
 	d := s.spec.MaxDelay
 	if s.failures < 32 && s.spec.Delay<<s.failures>>s.failures == s.spec.Delay {

@@ -154,7 +154,7 @@ func TestSequences(t *testing.T) {
 			{0, "start-all", "a:waiting, db:waiting, spawn db, db:starting"},
 			{0, "spawned db 2", "probe db, spawn a, a:starting"},
 		}},
-		{"backoff doubles, and a healthy run resets it", []Spec{spec("a")}, []step{
+		{"backoff doubles, and after a healthy run there is none", []Spec{spec("a")}, []step{
 			{0, "start-all", "a:waiting, spawn a, a:starting"},
 			{0, "spawned a 2", "a:ready"},
 			{0, "exited a 1", "kill a 2, delay a 100ms, a:backoff"},
@@ -165,7 +165,17 @@ func TestSequences(t *testing.T) {
 			{10 * second, "not-spawned a", "delay a 400ms, a:backoff"},
 			{20 * second, "delay-over a", "a:waiting, spawn a, a:starting"},
 			{20 * second, "spawned a 4", "a:ready"},
-			{50 * second, "exited a -11", "kill a 4, delay a 100ms, a:backoff"},
+			{50 * second, "exited a -11", "kill a 4, delay a 0s, a:backoff"},
+			{50 * second, "delay-over a", "a:waiting, spawn a, a:starting"},
+			{50 * second, "not-spawned a", "delay a 100ms, a:backoff"},
+		}},
+		{"healthy from the beginning, it is started once in a delay", []Spec{{Name: "a", Limit: 1, Interval: second, Delay: second / 2, MaxDelay: second}}, []step{
+			{0, "start-all", "a:waiting, spawn a, a:starting"},
+			{0, "spawned a 2", "a:ready"},
+			{second / 5, "exited a 1", "kill a 2, delay a 300ms, a:backoff"},
+			{second, "delay-over a", "a:waiting, spawn a, a:starting"},
+			{second, "spawned a 3", "a:ready"},
+			{2 * second, "exited a 1", "kill a 3, delay a 0s, a:backoff"},
 		}},
 		{"the limit of starts", []Spec{{Name: "a", Limit: 2, Interval: second, MaxDelay: second, Healthy: second}}, []step{
 			{0, "start-all", "a:waiting, spawn a, a:starting"},

@@ -57,7 +57,7 @@ type Spec struct {
 
 	Delay    time.Duration // before the first restart; doubles each time
 	MaxDelay time.Duration
-	Healthy  time.Duration // a run of this length starts anew with Delay
+	Healthy  time.Duration // after a run of this length it is started again at once
 	Limit    int           // starts within Interval, after which it has failed; 0: none
 	Interval time.Duration
 

@@ -33,7 +33,7 @@ const jailName = "bench"
 func services(s *site) string {
 	var text strings.Builder
 	for i := range s.count {
-		fmt.Fprintf(&text, "[[service]]\nname = \"s%d\"\ncommand = [\"/service\"]\ndirectory = \"/services/%d\"\nhealthy = \"1s\"\ndelay = \"0s\"\n\n", i, i)
+		fmt.Fprintf(&text, "[[service]]\nname = \"s%d\"\ncommand = [\"/service\"]\ndirectory = \"/services/%d\"\nhealthy = \"1s\"\n\n", i, i)
 	}
 	return text.String()
 }
