@@ -37,8 +37,10 @@
  *	policy		struct jail_snapshot, then struct jail_rule each
  *	words		struct jail_snapshot, then struct jail_word each
  *	events		struct jail_snapshot, then struct jail_event each;
- *			below it, if given: a jail's id or 0 for all, and then
- *			the high and the low half of the je_seq to begin after
+ *			below it, if given: a jail's id or 0 for all, then the
+ *			high and the low half of the je_seq to begin after,
+ *			and then 1 to wait until there is one (EINTR: a signal
+ *			came; ESRCH: the jail dies, or is none)
  *	seen		struct jail_snapshot, then struct jail_event each: the
  *			latest of each rule that is above the floor, with how
  *			often since jr_since; below it, if given: a jail's id

@@ -4,7 +4,7 @@ package mutation
 
 // The mistakes, by what they are about. Those of other programs of this kind
 // come first in each part; the others suggest themselves.
-var mutations = slicesOf(floor, apart, lives, entry, ports, figures, requests, kernel)
+var mutations = slicesOf(floor, apart, lives, entry, ports, figures, waits, requests, kernel)
 
 func slicesOf(parts ...[]mutation) (all []mutation) {
 	for _, p := range parts {
@@ -120,7 +120,7 @@ var lives = []mutation{
 	{"a jail with zombies is destroyed", []edit{{"jail_proc.c", "\tPROCLIST_FOREACH(p, &zombproc) {\n\t\tif (jail_of_proc(p) == j)\n", "\tPROCLIST_FOREACH(p, &zombproc) {\n\t\tif (p == NULL)\n"}},
 		"conformance", "TestDestroyWaitsForMembers", `destroy with a zombie: <nil>`},
 	{"a jail is destroyed whose member is in execve", []edit{{"jail_proc.c", "none = j->j_refs == 1 && j->j_nmembers == 0;", "none = j->j_refs == 1;"}},
-		"kern", "TestExecBringsNobodyBack", `destroy: <nil>`},
+		"kern", "TestExecBringsNobodyBack", `destroy: <nil>|assertion "j->j_refs > 0"`},
 	{"a destroyed jail keeps its ports", []edit{{"jail_object.c", "\t(void)jail_port_replace(j, NULL, 0, reply);\n", ""}},
 		"conformance", "TestDestroyedJailsLeaveNothing", `still kept from the host`},
 	{"the cap on processes is none", []edit{{"jail_proc.c", "\tif (cap == 0)\n\t\treturn true;\n\n\tmutex_spin_enter(&jail_leaf);\n\tmine", "\tif (cap != 1U << 31)\n\t\treturn true;\n\n\tmutex_spin_enter(&jail_leaf);\n\tmine"}},
@@ -129,7 +129,7 @@ var lives = []mutation{
 		"conformance", "TestProcessCap", `entering a full jail: reason 0`},
 	{"forks under way are not counted", []edit{{"jail_proc.c", "j->j_nmembers + pending < cap", "j->j_nmembers + 0 * pending < cap"}},
 		"kern", "TestCapCountsForksUnderWay", `with the third under way: <nil>`},
-	{"the module goes with jails in it", []edit{{"secmodel_jail.c", "\tif (used)\n\t\treturn EBUSY;\n", "\t(void)used;\n"}, {"secmodel_jail.c", "error = jail_lastid != 0 ? EBUSY : jail_listener_stop();", "error = jail_listener_stop();"}},
+	{"the module goes with jails in it", []edit{{"secmodel_jail.c", "\twas = jail_lastid != 0;\n", "\twas = jail_lastid == 1U << 31;\n"}},
 		"kern", "TestUnloadRefused", `unload with a jail: <nil>|panic`},
 }
 
@@ -248,6 +248,26 @@ var figures = []mutation{
 		"conformance", "TestPortDenialsAreCounted", `one refused bind counts map\[\]`},
 	{"members are those that live when asked", []edit{{"jail_snapshot.c", "\t\tjr->jr_processes++;\n", "\t\tjr->jr_processes = 1;\n"}},
 		"conformance", "TestProcessCap", `processes 1, want 5`},
+}
+
+// waits: readers that wait for events.
+var waits = []mutation{
+	{"who waits is not woken up", []edit{{"jail_event.c", "\tevent_log(j, je);\n\tevent_wake(j);\n", "\tevent_log(j, je);\n"}},
+		"kern", "TestWait", `it waits still`},
+	{"who waits enters with the host's eyes", []edit{{"jail_snapshot.c", "\trd->rd_jail = jail_of_proc(l->l_proc);\n", "\trd->rd_jail = jail_of(l->l_cred);\n"}},
+		"kern", "TestWaitDoesNotEnter", `it does not wait`},
+	{"who waits for a dying jail waits on", []edit{{"jail_proc.c", "\t\tjail_event_end(j);\n", ""}},
+		"kern", "TestWaitForNothing", `it waits still`},
+	{"who waits for a destroyed jail waits on", []edit{{"jail_object.c", "\tjail_event_end(j);\n", ""}},
+		"kern", "TestWaitForNothing", `it waits still`},
+	{"the module goes while somebody waits in it", []edit{{"secmodel_jail.c", "return was || jail_event_waited();", "return was;"}},
+		"kern", "TestWaitKeepsTheModule", `unload: <nil>|panic`},
+	{"users of the host wait for what they may not read", []edit{{"jail_snapshot.c", "\tif (j == NULL && !rd->rd_root)\n\t\treturn EPERM;\n", ""}},
+		"kern", "TestWaitForNothing", `it waits still`},
+	{"inside one learns when others have events", []edit{{"jail_snapshot.c", "\telse if (rd->rd_id != 0 && rd->rd_id != j->j_id)\n\t\tj = NULL;\n", ""}},
+		"kern", "TestWaitForNothing", `it waits still|want \[\], no such process`},
+	{"who waits keeps all others from the lists", []edit{{"jail_snapshot.c", "\t\tmutex_exit(&jail_lock);\n\t\tif (!wait || ls.ls_count > 0)\n\t\t\treturn error;\n", "\t\tif (!wait || ls.ls_count > 0) {\n\t\t\tmutex_exit(&jail_lock);\n\t\t\treturn error;\n\t\t}\n"}},
+		"kern", "TestWait", `waits with another lock held`},
 }
 
 // requests: what comes from who commands.

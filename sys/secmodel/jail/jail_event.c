@@ -44,6 +44,7 @@ __KERNEL_RCSID(0, "$NetBSD$");
 #include <sys/param.h>
 #include <sys/systm.h>
 #include <sys/atomic.h>
+#include <sys/condvar.h>
 #include <sys/errno.h>
 #include <sys/intr.h>
 #include <sys/kauth.h>
@@ -57,6 +58,7 @@ __KERNEL_RCSID(0, "$NetBSD$");
 #include <secmodel/jail/jail_impl.h>
 
 #define	NLINES		16	/* of the log, that wait to be written */
+#define	NCHANNELS	64	/* to wait on: jails may share one */
 
 /* A line of the log. */
 struct event_line {
@@ -73,6 +75,20 @@ static struct event_line event_lines[NLINES];	/* s */
 static u_int	event_first;		/* s: line to be written next */
 static u_int	event_nlines;		/* s */
 static void	*event_softint;		/* : */
+
+/* Who waits for events.  Channel 0 is for those of all jails. */
+static kmutex_t	event_lock;		/* held to wait and to wake up */
+static kcondvar_t event_cv[NCHANNELS];
+static uint32_t	event_count[NCHANNELS];	/* s: events while some wait */
+static uint64_t	event_woken;		/* s: channels to be woken up */
+static u_int	event_waiters;		/* s: who waits, or is about to */
+
+static u_int
+channel(uint32_t id)
+{
+
+	return id == 0 ? 0 : 1 + id % (NCHANNELS - 1);
+}
 
 /* Take the oldest line that waits, if there is one.  Takes jail_leaf. */
 static bool
@@ -91,9 +107,9 @@ line_take(struct event_line *el)
 	return taken;
 }
 
-/* Soft interrupt: write the lines that wait.  Takes jail_leaf. */
+/* Write the lines that wait.  Takes jail_leaf. */
 static void
-lines_write(void *cookie)
+lines_write(void)
 {
 	struct jail_event *je;
 	struct event_line el;
@@ -113,6 +129,43 @@ lines_write(void *cookie)
 		    je->je_verdict == JAIL_EVENT_OBSERVED ? "observed" :
 		    "refused", (unsigned long long)el.el_more);
 	}
+}
+
+/* Soft interrupt: do what listeners may not.  Takes event_lock, jail_leaf. */
+static void
+event_interrupt(void *cookie)
+{
+	uint64_t woken;
+	u_int i;
+
+	lines_write();
+
+	mutex_spin_enter(&jail_leaf);
+	woken = event_woken;
+	event_woken = 0;
+	mutex_spin_exit(&jail_leaf);
+	mutex_enter(&event_lock);
+	for (i = 0; i < NCHANNELS; i++) {
+		if ((woken & (UINT64_C(1) << i)) != 0)
+			cv_broadcast(&event_cv[i]);
+	}
+	mutex_exit(&event_lock);
+}
+
+/* Have who waits for events of a jail woken up.  Needs jail_leaf. */
+static void
+event_wake(const struct jail *j)
+{
+	const u_int c = channel(j->j_id);
+
+	KASSERT(mutex_owned(&jail_leaf));
+
+	if (__predict_true(event_waiters == 0))
+		return;
+	event_count[0]++;
+	event_count[c]++;
+	event_woken |= UINT64_C(1) | UINT64_C(1) << c;
+	softint_schedule(event_softint);
 }
 
 /* Have an event written to the log, if it is time.  Needs jail_leaf. */
@@ -254,6 +307,7 @@ jail_deny(struct jail *j, kauth_cred_t cred, struct jail_event *je,
 	if (lifted)
 		event_see(j, je);
 	event_log(j, je);
+	event_wake(j);
 	mutex_spin_exit(&jail_leaf);
 	return pass ? KAUTH_RESULT_DEFER : KAUTH_RESULT_DENY;
 }
@@ -363,6 +417,73 @@ jail_event_seen(struct jail *j, bool inside, struct jail_event *to,
 	return n;
 }
 
+/* A reader may wait from now on, or does no more.  Takes jail_leaf. */
+void
+jail_event_waiter(bool begin)
+{
+
+	mutex_spin_enter(&jail_leaf);
+	KASSERT(begin || event_waiters > 0);
+	if (begin)
+		event_waiters++;
+	else
+		event_waiters--;
+	mutex_spin_exit(&jail_leaf);
+}
+
+/* Whether any reader may wait.  Takes jail_leaf. */
+bool
+jail_event_waited(void)
+{
+	bool waited;
+
+	mutex_spin_enter(&jail_leaf);
+	waited = event_waiters != 0;
+	mutex_spin_exit(&jail_leaf);
+	return waited;
+}
+
+/*
+ * How many events of a jail, or with id 0 of all, there were, for
+ * jail_event_wait(): other jails' may count too.  Takes jail_leaf.
+ */
+uint32_t
+jail_event_count(uint32_t id)
+{
+	uint32_t count;
+
+	mutex_spin_enter(&jail_leaf);
+	count = event_count[channel(id)];
+	mutex_spin_exit(&jail_leaf);
+	return count;
+}
+
+/*
+ * Wait until there have been more than count, or a signal comes: EINTR, so
+ * that the call isn't begun again.  Takes event_lock and jail_leaf.
+ */
+int
+jail_event_wait(uint32_t id, uint32_t count)
+{
+	int error = 0;
+
+	mutex_enter(&event_lock);
+	while (error == 0 && jail_event_count(id) == count)
+		error = cv_wait_sig(&event_cv[channel(id)], &event_lock);
+	mutex_exit(&event_lock);
+	return error == ERESTART ? EINTR : error;
+}
+
+/* A jail begins to die: there will be no more events.  Takes jail_leaf. */
+void
+jail_event_end(struct jail *j)
+{
+
+	mutex_spin_enter(&jail_leaf);
+	event_wake(j);
+	mutex_spin_exit(&jail_leaf);
+}
+
 /* Called once at load, after the policy.  May sleep. */
 int
 jail_event_init(void)
@@ -382,17 +503,26 @@ jail_event_init(void)
 	}
 	KASSERT(n <= JAIL_MAXSEEN);
 
+	mutex_init(&event_lock, MUTEX_DEFAULT, IPL_SOFTCLOCK);
+	for (i = 0; i < NCHANNELS; i++)
+		cv_init(&event_cv[i], "jailevt");
 	event_softint = softint_establish(SOFTINT_CLOCK | SOFTINT_MPSAFE,
-	    lines_write, NULL);
+	    event_interrupt, NULL);
 	return event_softint != NULL ? 0 : ENOMEM;
 }
 
-/* Called at unload, when no listener runs. */
+/* Called at unload, when no listener runs and nobody waits. */
 void
 jail_event_fini(void)
 {
+	u_int i;
+
+	KASSERT(event_waiters == 0);
 
 	if (event_softint != NULL)
 		softint_disestablish(event_softint);
 	event_softint = NULL;
+	for (i = 0; i < NCHANNELS; i++)
+		cv_destroy(&event_cv[i]);
+	mutex_destroy(&event_lock);
 }

@@ -31,7 +31,7 @@
  * Locks, outermost first:
  *
  *	sysctl tree lock	held by all of jail_sysctl.c's handlers, but
- *				not while a kill waits
+ *				not while a kill or a reader waits
  *	jail_lock		adaptive: the list of jails, their configs,
  *				the port tables' writers
  *	p_reflock		of the current process, tried, at entry; exec
@@ -39,6 +39,7 @@
  *	softnet_lock		only for the scan of bound sockets
  *	proc_lock		members of jails and their ticks
  *	p_lock			of one process
+ *	event_lock		adaptive, IPL_SOFTCLOCK: readers that wait
  *	jail_leaf		spin, IPL_SCHED: credential nodes, counts,
  *				counters; nothing is taken below it
  *
@@ -228,6 +229,11 @@ int	jail_deny_cap(struct jail *, kauth_cred_t, u_int);
 u_int	jail_event_copy(struct jail *, uint64_t, bool, struct jail_event *,
 	    u_int);
 u_int	jail_event_seen(struct jail *, bool, struct jail_event *, u_int);
+void	jail_event_waiter(bool);
+bool	jail_event_waited(void);
+uint32_t jail_event_count(uint32_t);
+int	jail_event_wait(uint32_t, uint32_t);
+void	jail_event_end(struct jail *);
 
 /* jail_port.c */
 void	jail_port_init(void);
@@ -275,8 +281,8 @@ int	jail_snapshot_processes(struct lwp *, void **, size_t *, size_t *);
 int	jail_snapshot_ports(struct lwp *, void **, size_t *, size_t *);
 int	jail_snapshot_policy(struct lwp *, void **, size_t *, size_t *);
 int	jail_snapshot_words(struct lwp *, void **, size_t *, size_t *);
-int	jail_snapshot_events(struct lwp *, uint32_t, uint64_t, bool, void **,
-	    size_t *, size_t *);
+int	jail_snapshot_events(struct lwp *, uint32_t, uint64_t, bool, bool,
+	    void **, size_t *, size_t *);
 
 /* jail_sysctl.c */
 int	jail_sysctl_start(void);

@@ -387,6 +387,7 @@ jail_destroy(const struct jail_request *jq, struct jail_reply *reply)
 
 	/* Entry needs jail_lock and there is nobody to fork. */
 	atomic_store_release(&j->j_state, JAIL_STATE_DYING);
+	jail_event_end(j);
 	TAILQ_REMOVE(&jail_list, j, j_list);
 	jail_count--;
 	jail_generation++;

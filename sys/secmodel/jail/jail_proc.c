@@ -466,6 +466,7 @@ jail_kill(const struct jail_request *jq, struct jail_reply *reply)
 
 	if (j->j_state != JAIL_STATE_DYING) {
 		atomic_store_release(&j->j_state, JAIL_STATE_DYING);
+		jail_event_end(j);
 		jail_generation++;
 	}
 	mutex_enter(&proc_lock);

@@ -45,6 +45,7 @@ __KERNEL_RCSID(0, "$NetBSD$");
 #include <sys/proc.h>
 #include <sys/resourcevar.h>
 #include <sys/rwlock.h>
+#include <sys/sysctl.h>
 #include <sys/time.h>
 
 #include <uvm/uvm_extern.h>
@@ -78,7 +79,8 @@ reader_init(struct reader *rd, struct lwp *l)
 {
 
 	memset(rd, 0, sizeof(*rd));
-	rd->rd_jail = jail_of(l->l_cred);
+	/* Another thread may have entered a jail since this call began. */
+	rd->rd_jail = jail_of_proc(l->l_proc);
 	rd->rd_root = rd->rd_jail == NULL &&
 	    kauth_cred_geteuid(l->l_cred) == 0;
 }
@@ -456,29 +458,74 @@ events_fill(const struct reader *rd, struct list *ls)
 }
 
 /*
+ * Whether a reader may wait for the events of a jail, and of which: inside,
+ * of the own one.  Needs jail_lock.
+ */
+static int
+events_waitable(const struct reader *rd, uint32_t *idp)
+{
+	struct jail *j = rd->rd_jail;
+
+	KASSERT(mutex_owned(&jail_lock));
+
+	if (j == NULL && !rd->rd_root)
+		return EPERM;
+	if (j == NULL && rd->rd_id == 0) {
+		*idp = 0;
+		return 0;
+	}
+	if (j == NULL)
+		j = jail_find(rd->rd_id);
+	else if (rd->rd_id != 0 && rd->rd_id != j->j_id)
+		j = NULL;
+	if (j == NULL || j->j_state != JAIL_STATE_ACTIVE)
+		return ESRCH;
+	*idp = j->j_id;
+	return 0;
+}
+
+/*
  * The list of events after since, by jail, of each the oldest first; with
  * seen, of what rules above the floor denied.  id 0 is for all jails.  Of
  * others than the reader's own there are none, and none for the host's users
- * but root.  The caller frees the buffer.  May sleep; takes jail_lock and
- * jail_leaf.
+ * but root.  With wait, sleep until there is one, or a signal comes, or there
+ * can be none any more.  The caller frees the buffer.  Needs the sysctl tree
+ * lock, but not while it waits; takes jail_lock, event_lock and jail_leaf.
  */
 int
 jail_snapshot_events(struct lwp *l, uint32_t id, uint64_t since, bool seen,
-    void **buffer, size_t *allocated, size_t *length)
+    bool wait, void **buffer, size_t *allocated, size_t *length)
 {
 	struct reader rd;
 	struct list ls;
-	int error;
+	uint32_t count, what;
+	int error, refused;
 
-	mutex_enter(&jail_lock);
-	reader_init(&rd, l);
-	rd.rd_id = id;
-	rd.rd_since = since;
-	rd.rd_seen = seen;
-	list_fill(&ls, sizeof(struct jail_event), 0, &rd, events_fill);
-	error = list_finish(&ls, &rd, buffer, allocated, length);
-	mutex_exit(&jail_lock);
-	return error;
+	for (;;) {
+		what = 0;
+		mutex_enter(&jail_lock);
+		reader_init(&rd, l);
+		rd.rd_id = id;
+		rd.rd_since = since;
+		rd.rd_seen = seen;
+		refused = wait ? events_waitable(&rd, &what) : 0;
+		count = jail_event_count(what);
+		list_fill(&ls, sizeof(struct jail_event), 0, &rd,
+		    events_fill);
+		error = list_finish(&ls, &rd, buffer, allocated, length);
+		mutex_exit(&jail_lock);
+		if (!wait || ls.ls_count > 0)
+			return error;
+
+		list_free(&ls);
+		if (refused != 0)
+			return refused;
+		sysctl_unlock();
+		error = jail_event_wait(what, count);
+		sysctl_relock();
+		if (error != 0)
+			return error;
+	}
 }
 
 /* The policy table, for everyone.  The caller frees the buffer. */

@@ -231,13 +231,14 @@ list_copyout(struct lwp *l, void *buffer, size_t allocated, size_t length,
 
 /*
  * security.models.jail.events and seen: below them the reader may name a
- * jail's id, and where the events are to begin.
+ * jail's id, where the events are to begin, and whether to wait for one.
  */
 static int
 sysctl_events(SYSCTLFN_ARGS)
 {
-	const bool *seen = rnode->sysctl_data;
+	const bool seen = *(const bool *)rnode->sysctl_data;
 	size_t allocated, length;
+	bool wait = false;
 	uint64_t since = 0;
 	uint32_t id = 0;
 	void *buffer;
@@ -245,17 +246,27 @@ sysctl_events(SYSCTLFN_ARGS)
 
 	if (namelen == 1 && name[0] == CTL_QUERY)
 		return sysctl_query(SYSCTLFN_CALL(rnode));
-	if (namelen != 0 && namelen != 1 && (namelen != 3 || *seen))
+	if (namelen > 4 || namelen == 2 || (namelen > 1 && seen))
 		return EINVAL;
 	if (newp != NULL)
 		return EPERM;
 	if (namelen > 0)
 		id = (uint32_t)name[0];
-	if (namelen == 3)
+	if (namelen >= 3)
 		since = (uint64_t)(uint32_t)name[1] << 32 | (uint32_t)name[2];
+	if (namelen == 4) {
+		if (name[3] != 0 && name[3] != 1)
+			return EINVAL;
+		wait = name[3] == 1;
+	}
 
-	error = jail_snapshot_events(l, id, since, *seen, &buffer,
+	/* While it waits the module stays, and our node need not. */
+	if (wait)
+		jail_event_waiter(true);
+	error = jail_snapshot_events(l, id, since, seen, wait, &buffer,
 	    &allocated, &length);
+	if (wait)
+		jail_event_waiter(false);
 	if (error != 0)
 		return error;
 	return list_copyout(l, buffer, allocated, length, oldp, oldlenp);

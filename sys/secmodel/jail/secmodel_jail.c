@@ -90,6 +90,18 @@ start(void)
 	return error;
 }
 
+/* Whether a jail ever was, or somebody waits for the events of one. */
+static bool
+used(void)
+{
+	bool was;
+
+	mutex_enter(&jail_lock);
+	was = jail_lastid != 0;
+	mutex_exit(&jail_lock);
+	return was || jail_event_waited();
+}
+
 /*
  * Unload, if no jail ever was: else what a jail's credential is would be
  * forgotten, and a listener may sleep.
@@ -97,18 +109,14 @@ start(void)
 static int
 unload(void)
 {
-	bool used;
 	int error;
 
-	mutex_enter(&jail_lock);
-	used = jail_lastid != 0;
-	mutex_exit(&jail_lock);
-	if (used)
+	if (used())
 		return EBUSY;
 
 	/* No command comes any more once the nodes are gone: ask again. */
 	jail_sysctl_stop();
-	error = jail_lastid != 0 ? EBUSY : jail_listener_stop();
+	error = used() ? EBUSY : jail_listener_stop();
 	if (error != 0) {
 		if (jail_sysctl_start() != 0)
 			printf("secmodel_jail: no sysctl nodes any more\n");

@@ -16,7 +16,7 @@ import (
 )
 
 // nodes of the interface.
-var nodes = []string{"name", "version", "command", "jails", "processes", "ports", "policy", "words", "events", "seen", "log", "events.1", "events.1.0.1", "seen.1"}
+var nodes = []string{"name", "version", "command", "jails", "processes", "ports", "policy", "words", "events", "seen", "log", "events.1", "events.1.0.1", "events.0.0.0.0", "seen.1"}
 
 // Every node is read with every length of the buffer up to beyond what it
 // needs, and written with every length, by the host's root, a user and who is

@@ -153,7 +153,7 @@ func FuzzCommand(f *testing.F) {
 // FuzzLists reads any node with any room, and writes to it, by all.
 func FuzzLists(f *testing.F) {
 	for _, n := range []string{"jails", "processes", "ports", "policy", "words", "events", "seen", "log", "version", "name", "command", "", "x",
-		"events.1", "events.1.0.2", "events.0.0.0", "events.4294967295.4294967295.4294967295", "seen.1", "seen.1.2.3", "jails.1", "events.1.2", "events..", "events.x"} {
+		"events.1", "events.1.0.2", "events.0.0.0", "events.4294967295.4294967295.4294967295", "seen.1", "seen.1.2.3", "jails.1", "events.1.2", "events..", "events.x", "events.0.0.0.1", "events.1.0.5.1", "events.0.0.0.2", "seen.0.0.0.1"} {
 		for _, room := range []int{-1, 0, 1, 48, 5000, 100000} {
 			f.Add(n, room, []byte(nil))
 		}

@@ -17,6 +17,7 @@ struct socket;
 struct vnode;
 
 #define	HK_MAXHELD	32
+#define	HK_LW_WAITS	0x40000000	/* l_flag: one of hk_lwp_new */
 
 enum hk_kind { HK_SPIN, HK_ADAPTIVE, HK_RW };
 

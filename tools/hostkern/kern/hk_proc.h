@@ -24,6 +24,8 @@ struct hk_proc {
 	int		pending;	/* signal for an embryo */
 	struct proc	*sharer;	/* of descriptors and the like */
 	bool		zombie;
+	int		nlwps;		/* p: of hk_lwp_new */
+	bool		freed;		/* p: when they are gone, it is too */
 };
 
 struct proc *hk_proc_alloc(void);

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct lwp;
 struct proc;
 
 /* Once, before anything else. */
@@ -114,6 +115,14 @@ int	hk_set_bound(const struct hk_bound *, int);
 
 int	hk_sysctl(struct proc *, const char *name, const void *newp,
     size_t newlen, void *oldp, size_t *oldlenp);
+
+/* An LWP of its own, whose call may wait, and be interrupted for good. */
+struct lwp *hk_lwp_new(struct proc *);
+int	hk_lwp_sysctl(struct lwp *, const char *name, const void *newp,
+    size_t newlen, void *oldp, size_t *oldlenp);
+void	hk_lwp_interrupt(struct lwp *);
+int	hk_lwp_waits(struct lwp *);
+void	hk_lwp_free(struct lwp *);
 
 /* Questions.  0 or the errno that kauth answers. */
 int	hk_ask_generic(struct proc *, uint64_t action);

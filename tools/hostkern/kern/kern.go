@@ -313,6 +313,33 @@ func (p Proc) Sysctl(name string, old, new []byte) (int, error) {
 	return int(size), errno(r)
 }
 
+// Thread is an LWP of a process, made for a call that may wait.
+type Thread struct{ c *C.struct_lwp }
+
+// Thread makes one, with the credential that p has now. p may end, and be
+// freed, before it.
+func (p Proc) Thread() Thread { return Thread{C.hk_lwp_new(p.c)} }
+
+// Read is sysctl(2) by t, which waits where the model has it wait; any other's
+// call is interrupted there.
+func (t Thread) Read(name string, old []byte) (int, error) {
+	cname := C.CString(name)
+	defer C.free(unsafe.Pointer(cname))
+	size := C.size_t(len(old))
+	r := C.hk_lwp_sysctl(t.c, cname, nil, 0, pointer(old), &size)
+	runtime.KeepAlive(old)
+	return int(size), errno(r)
+}
+
+// Interrupt has t's call end, as a signal would, and all that come after it.
+func (t Thread) Interrupt() { C.hk_lwp_interrupt(t.c) }
+
+// Waits says whether t's call waits just now.
+func (t Thread) Waits() bool { return C.hk_lwp_waits(t.c) != 0 }
+
+// End forgets t, whose call has ended.
+func (t Thread) End() { C.hk_lwp_free(t.c) }
+
 func pointer(b []byte) unsafe.Pointer {
 	if b == nil {
 		return nil

@@ -68,6 +68,7 @@ hk_proc_exit(struct proc *p)
 void
 hk_proc_free(struct proc *p)
 {
+	bool waited;
 
 	if (!p->p_host->zombie)
 		panic("a process is reaped that did not exit");
@@ -78,5 +79,10 @@ hk_proc_free(struct proc *p)
 		initproc = NULL;
 	mutex_exit(&proc_lock);
 	atomic_dec_uint(&nprocs);
-	hk_proc_dispose(p);
+	mutex_enter(p->p_lock);
+	p->p_host->freed = true;
+	waited = p->p_host->nlwps != 0;
+	mutex_exit(p->p_lock);
+	if (!waited)
+		hk_proc_dispose(p);
 }

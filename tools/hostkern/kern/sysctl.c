@@ -273,13 +273,22 @@ int
 hk_sysctl(struct proc *p, const char *path, const void *newp, size_t newlen,
     void *oldp, size_t *oldlenp)
 {
+
+	return hk_lwp_sysctl(LIST_FIRST(&p->p_lwps), path, newp, newlen, oldp,
+	    oldlenp);
+}
+
+int
+hk_lwp_sysctl(struct lwp *l, const char *path, const void *newp,
+    size_t newlen, void *oldp, size_t *oldlenp)
+{
 	struct lwp *saved = hk_self.lwp;
 	struct sysctlnode *n = &tree_root;
 	int mib[CTL_MAXNAME], error;
 	u_int depth = 0, below = 0;
 	size_t len;
 
-	hk_self.lwp = LIST_FIRST(&p->p_lwps);
+	hk_self.lwp = l;
 	sysctl_lock(newp != NULL);
 	while (n != NULL && CTLTYPE(n->sysctl_flags) == CTLTYPE_NODE &&
 	    *path != '\0' && depth < CTL_MAXNAME) {

@@ -242,6 +242,9 @@ func FuzzTape(f *testing.F) {
 				node := nodes[tape.upTo(len(nodes))]
 				if tape.upTo(4) == 0 {
 					node = fmt.Sprintf("events.%d.%d.%d", tape.word(), tape.word(), tape.word())
+					if tape.upTo(2) == 0 { // to wait: nobody comes, but a signal
+						node += fmt.Sprintf(".%d", tape.upTo(3))
+					}
 				}
 				_, _ = pick().Sysctl("security.models.jail."+node, make([]byte, tape.upTo(256)*100), nil)
 			}

@@ -24,8 +24,8 @@
 static struct worker workers[NWORKERS];
 u_int nworkers;
 static u_int lastpid;
-static u_int lastid;		/* of the jails made */
-static bool ending;
+u_int lastid;			/* of the jails made */
+bool ending;
 static pthread_mutex_t choice = PTHREAD_MUTEX_INITIALIZER;
 static struct { u_long done, refused; } counts[NKINDS];
 
@@ -39,7 +39,7 @@ dice(struct worker *w, u_int n)
 	return (u_int)(w->random >> 33) % n;
 }
 
-static void
+void
 count(enum kind kind, int error)
 {
 
@@ -614,10 +614,12 @@ stress(u_int threads, u_int milliseconds, uint64_t seed)
 		if (pthread_create(&workers[i].thread, NULL, worker_run,
 		    &workers[i]) != 0)
 			panic("stress: no thread");
+	readers_begin(workers[0].root);
 	nanosleep(&ts, NULL);
 	__atomic_store_n(&ending, true, __ATOMIC_RELAXED);
 	for (i = 0; i < nworkers; i++)
 		pthread_join(workers[i].thread, NULL);
+	readers_end();
 	(void)hk_set_bound(NULL, 0);
 	destroy_all(workers[0].root);
 	for (i = 0; i < nworkers; i++)

@@ -17,13 +17,15 @@
 
 #define	NSLOTS		6	/* processes of a thread */
 #define	NWORKERS	16	/* at most */
+#define	NREADERS	3	/* who wait for events */
 #define	NNAMES		5	/* so there are no more jails */
 #define	NLAST		256	/* records that a thread remembers */
 #define	BUFFER		(512 * 1024)
 
-enum kind { ENTER, FORK, BIND, ASK, CREATE, SET, KILL, DESTROY, NKINDS };
+enum kind { ENTER, FORK, BIND, ASK, CREATE, SET, KILL, DESTROY, WAIT,
+    NKINDS };
 static const char *const kinds[NKINDS] = { "enter", "fork", "bind", "ask",
-    "create", "set", "kill", "destroy" };
+    "create", "set", "kill", "destroy", "wait" };
 
 struct slot {
 	pthread_rwlock_t life;
@@ -49,10 +51,15 @@ struct worker {
 };
 
 extern u_int nworkers;
+extern u_int lastid;
+extern bool ending;
 
 u_int	dice(struct worker *, u_int);
 uint32_t some_jail(struct worker *);
 struct slot *own_slot(struct worker *, bool);
+void	count(enum kind, int error);
 void	do_read(struct worker *);
+void	readers_begin(struct proc *);
+void	readers_end(void);
 
 #endif
