@@ -1,6 +1,7 @@
 package secmodel
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -21,6 +22,9 @@ type kernel interface {
 	// old, or, with ENOMEM, and where old is nil, how many it has. old is
 	// filled even where a command is refused.
 	sysctl(node string, old, new []byte) (int, error)
+	// wait is sysctl of a node at which the kernel waits; when ctx is over it
+	// fails with EINTR, and may do so before.
+	wait(ctx context.Context, node string, old []byte) (int, error)
 	// enter is sysctl of the command node for the entry of this process.
 	enter(request, reply []byte) (int, error)
 	Close() error
@@ -242,13 +246,18 @@ func (c *Client) checkVersion() error {
 
 // list reads a list, each of whose records has size bytes.
 func (c *Client) list(node string, size int) (snapshotData, [][]byte, error) {
+	return listBy(func(old []byte) (int, error) { return c.kernel.sysctl(node, old, nil) }, node, size)
+}
+
+// listBy is list by a call of its own.
+func listBy(call func(old []byte) (int, error), node string, size int) (snapshotData, [][]byte, error) {
 	const (
 		tries   = 16        // the list may grow between two of them
 		maxList = 512 << 20 // more is a fault
 	)
 	b := make([]byte, 32<<10)
 	for range tries {
-		n, err := c.kernel.sysctl(node, b, nil)
+		n, err := call(b)
 		switch {
 		case errors.Is(err, syscall.ENOMEM) && n <= maxList:
 			b = make([]byte, max(n, len(b))*9/8+4096)

@@ -2,9 +2,12 @@ package secmodel
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
+	"syscall"
 	"time"
 )
 
@@ -55,7 +58,43 @@ type Event struct {
 // root there are none.
 func (c *Client) Events(id ID, since uint64) ([]Event, error) {
 	all, err := c.events(fmt.Sprintf("events.%d.%d.%d", id, since>>32, uint32(since)))
+	sortEvents(all)
+	return all, err
+}
+
+func sortEvents(all []Event) {
 	slices.SortFunc(all, func(a, b Event) int { return cmp.Compare(a.Seq, b.Seq) })
+}
+
+// NextEvents is Events, but if there is none it sleeps until there is one, or
+// fails with ctx's error. Of a jail that dies, or does not exist, there will be
+// none: ErrNoJail. Users of the host other than root get ErrNotRoot. Events
+// often come in numbers: a caller that rests between two calls gets them
+// together. The other methods wait meanwhile; a Client of its own is best.
+func (c *Client) NextEvents(ctx context.Context, id ID, since uint64) ([]Event, error) {
+	rules, err := c.policy()
+	if err != nil {
+		return nil, err
+	}
+	node := fmt.Sprintf("events.%d.%d.%d.1", id, since>>32, uint32(since))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, records, err := listBy(func(old []byte) (int, error) {
+		for {
+			n, err := c.kernel.wait(ctx, node, old)
+			if err != syscall.EINTR {
+				return n, err
+			}
+			if err := ctx.Err(); err != nil {
+				return n, err
+			}
+		}
+	}, node, sizeEvent)
+	if errors.Is(err, syscall.ESRCH) {
+		err = &Refused{Command: "wait for events of", Jail: id.String(), Reason: ReasonNoJail, Errno: syscall.ESRCH}
+	}
+	all := newEvents(records, rules)
+	sortEvents(all)
 	return all, err
 }
 
@@ -72,16 +111,17 @@ func (c *Client) events(node string) ([]Event, error) {
 		return nil, err
 	}
 	rules, err := c.policy()
-	if err != nil {
-		return nil, err
-	}
+	return newEvents(records, rules), err
+}
+
+func newEvents(records [][]byte, rules []Rule) []Event {
 	all := make([]Event, len(records))
 	for i, b := range records {
 		var d eventData
 		decode(b, &d)
 		all[i] = newEvent(&d, rules)
 	}
-	return all, nil
+	return all
 }
 
 // policy returns the model's rules, read once.

@@ -1,6 +1,7 @@
 package secmodel
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -36,6 +37,7 @@ const (
 	opEnter   = 3 // tells the listener; the reply carries the root
 	opEntered = 4 // the root directory is changed
 	opObserve = 5 // like opEnter, but the process stays the host's
+	opEnd     = 6 // nothing; but, like any other, it ends a call that waits
 
 	requestHead = 24
 	replyHead   = 24
@@ -104,6 +106,26 @@ func (h *hostkern) sysctl(node string, old, new []byte) (int, error) {
 		return 0, err
 	}
 	return h.receive(old, nil)
+}
+
+// wait ends the call, when ctx is over, by another request.
+func (h *hostkern) wait(ctx context.Context, node string, old []byte) (int, error) {
+	if err := h.send(request(opSysctl, node, uint64(len(old)), nil)); err != nil {
+		return 0, err
+	}
+	sent := make(chan error, 1)
+	stop := context.AfterFunc(ctx, func() { sent <- h.send(request(opEnd, "", noOld, nil)) })
+	n, err := h.receive(old, nil)
+	if !stop() {
+		ended := <-sent
+		if ended == nil {
+			_, ended = h.receive(nil, nil)
+		}
+		if err == nil {
+			err = ended
+		}
+	}
+	return n, err
 }
 
 // request builds the bytes of a request.

@@ -1,10 +1,13 @@
 package secmodel
 
 import (
+	"context"
 	"fmt"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -67,6 +70,36 @@ func (t *sysctlTree) sysctl(name string, old, new []byte) (int, error) {
 		err = fmt.Errorf("%w: it was unloaded", ErrNoModel)
 	}
 	return length, err
+}
+
+// signalAgain is how long a call that waits may take to end: the signal may
+// have come before it began.
+const signalAgain = 10 * time.Millisecond
+
+// wait ends the call, when ctx is over, by a signal to its thread, of which
+// Go's runtime makes nothing.
+func (t *sysctlTree) wait(ctx context.Context, name string, old []byte) (int, error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	self, _, _ := syscall.RawSyscall(unix.SYS__LWP_SELF, 0, 0, 0)
+	ended, quiet := make(chan struct{}), make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(quiet)
+		for {
+			_, _, _ = syscall.RawSyscall(unix.SYS__LWP_KILL, self, uintptr(unix.SIGURG), 0)
+			select {
+			case <-ended:
+				return
+			case <-time.After(signalAgain):
+			}
+		}
+	})
+	n, err := t.sysctl(name, old, nil)
+	close(ended)
+	if !stop() {
+		<-quiet // the thread's number is another's some day
+	}
+	return n, err
 }
 
 // enter is the one operation of the kernel; the reply says why it was refused.

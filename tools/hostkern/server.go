@@ -32,6 +32,7 @@ const (
 	opEnter   = 3
 	opEntered = 4
 	opObserve = 5
+	opEnd     = 6
 
 	maxName = 256
 	maxNew  = 1 << 16
@@ -46,6 +47,14 @@ type request struct {
 	name   string
 	new    []byte
 	oldlen uint64
+}
+
+// room is what the old value goes to.
+func (q *request) room() []byte {
+	if q.oldlen == noOld {
+		return nil
+	}
+	return make([]byte, min(q.oldlen, maxOld))
 }
 
 // readRequest reads one; io.EOF only where none has begun.
@@ -179,6 +188,8 @@ func (c *client) do(q *request) reply {
 		return c.entered()
 	case opObserve:
 		return c.observe(q)
+	case opEnd:
+		return reply{fd: -1}
 	}
 	return reply{err: unix.EOPNOTSUPP, fd: -1}
 }
@@ -200,6 +211,9 @@ func (c *client) sysctl(q *request) reply {
 	}
 	if err := c.refreshCaller(); err != nil {
 		return reply{err: err, fd: -1}
+	}
+	if mayWait(name) {
+		return c.wait(root+name, q)
 	}
 	var done func()
 	if name == "command" {
@@ -243,13 +257,7 @@ func (h *host) noteKill(jail uint32, signo int32) {
 // call puts a request to the hosted kernel. If that takes it, done is called,
 // unless it is nil, before anything else becomes known of any process.
 func (c *client) call(name string, q *request, done func()) reply {
-	var old []byte
-	if q.oldlen != noOld {
-		if q.oldlen > maxOld {
-			q.oldlen = maxOld
-		}
-		old = make([]byte, q.oldlen)
-	}
+	old := q.room()
 	y := reply{fd: -1}
 	y.err = c.h.ask(c.p, nil, func(k, _ kern.Proc) error {
 		n, err := k.Sysctl(name, old, q.new)
