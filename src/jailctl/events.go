@@ -1,7 +1,9 @@
 package jailctl
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -15,9 +17,8 @@ import (
 	"jails/src/secmodel"
 )
 
-// followPause is how long events -f waits between two readings. The kernel
-// records where it may wake up nobody, so there is nothing to wait for.
-const followPause = time.Second
+// followRest is how long events -f lets those gather that come after one.
+const followRest = 100 * time.Millisecond
 
 func eventsCommand() *cli.Command {
 	return &cli.Command{
@@ -29,7 +30,7 @@ func eventsCommand() *cli.Command {
 			"the latest 64 of each jail, and counts the others. With -f and --json each\n" +
 			"line is an object.",
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "go on with what comes, looking once a second"},
+			&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "go on with what comes"},
 			command.JSON(),
 		},
 		BashComplete: completeJails,
@@ -58,10 +59,11 @@ func events(c *cli.Context, k *secmodel.Client, args []string) error {
 		}
 		return printEvents(c.App.Writer, all)
 	}
-	tick := time.NewTicker(followPause)
-	defer tick.Stop()
-	for {
-		all, err := r.read()
+	for read := r.read; ; read = func() ([]happened, error) { return r.next(c.Context) } {
+		all, err := read()
+		if errors.Is(err, context.Canceled) {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -74,7 +76,7 @@ func events(c *cli.Context, k *secmodel.Client, args []string) error {
 			return err
 		}
 		select {
-		case <-tick.C:
+		case <-time.After(followRest):
 		case <-c.Context.Done():
 			return nil
 		}
@@ -91,7 +93,16 @@ type eventReader struct {
 
 // read returns what came since it was called before.
 func (r *eventReader) read() ([]happened, error) {
-	all, err := r.kernel.Events(0, r.since)
+	return r.told(r.kernel.Events(0, r.since))
+}
+
+// next is read, but waits for something to come. That is of any jail: a name
+// may be another's tomorrow.
+func (r *eventReader) next(ctx context.Context) ([]happened, error) {
+	return r.told(r.kernel.NextEvents(ctx, 0, r.since))
+}
+
+func (r *eventReader) told(all []secmodel.Event, err error) ([]happened, error) {
 	if err != nil {
 		return nil, err
 	}
