@@ -255,7 +255,7 @@ u_int	jail_pcb_port(struct socket *);
 u_int	jail_pcb_fallback(const struct socket *);
 
 /* jail_proc.c */
-void	jail_proc_init(void);
+int	jail_proc_init(void);
 void	jail_proc_fini(void);
 void	jail_proc_add(struct jail_member *, struct jail *, struct proc *,
 	    bool);

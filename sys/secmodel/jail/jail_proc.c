@@ -501,8 +501,8 @@ jail_kill(const struct jail_request *jq, struct jail_reply *reply)
 	return 0;
 }
 
-/* Called once at load. */
-void
+/* Called once at load.  ENOMEM: the hooks don't wait for memory. */
+int
 jail_proc_init(void)
 {
 	u_int i;
@@ -511,6 +511,7 @@ jail_proc_init(void)
 		LIST_INIT(&member_table[i].mb_members);
 	exit_hook = exithook_establish(member_exit, NULL);
 	exec_hook = exechook_establish(member_exec, NULL);
+	return exit_hook != NULL && exec_hook != NULL ? 0 : ENOMEM;
 }
 
 /* Called at unload, when there is no member. */
@@ -520,6 +521,9 @@ jail_proc_fini(void)
 
 	KASSERT(member_count == 0);
 
-	exechook_disestablish(exec_hook);
-	exithook_disestablish(exit_hook);
+	if (exec_hook != NULL)
+		exechook_disestablish(exec_hook);
+	if (exit_hook != NULL)
+		exithook_disestablish(exit_hook);
+	exec_hook = exit_hook = NULL;
 }

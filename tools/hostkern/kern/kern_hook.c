@@ -27,6 +27,8 @@ hook_establish(struct hooklist *hooks, void (*func)(struct proc *, void *),
 {
 	struct hook *k;
 
+	if (hk_fault())		/* NetBSD's don't wait for memory */
+		return NULL;
 	k = kmem_alloc(sizeof(*k), KM_SLEEP);
 	k->func = func;
 	k->arg = arg;
