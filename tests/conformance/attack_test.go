@@ -411,7 +411,7 @@ func init() {
 			return "", err
 		}
 		held = append(held, s)
-		if err := unix.Connect(s, &unix.SockaddrInet4{Port: n[0], Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		if err := connect(s, &unix.SockaddrInet4{Port: n[0], Addr: [4]byte{127, 0, 0, 1}}); err != nil {
 			return "", err
 		}
 		at, err := unix.Getsockname(s)

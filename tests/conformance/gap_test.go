@@ -129,7 +129,7 @@ func init() {
 			return "", err
 		}
 		held = append(held, s)
-		return "", unix.Connect(s, &unix.SockaddrUnix{Name: args[0]})
+		return "", connect(s, &unix.SockaddrUnix{Name: args[0]})
 	})
 	// peer: the effective uid of who calls where we have offered.
 	verb("peer", func([]string) (string, error) {

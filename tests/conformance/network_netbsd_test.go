@@ -175,7 +175,7 @@ func tcpdrop(int) error {
 			return err
 		}
 		return socket(unix.AF_INET, unix.SOCK_STREAM, 0, func(client int) error {
-			if err := unix.Connect(client, &unix.SockaddrInet4{Addr: loopback, Port: there}); err != nil {
+			if err := connect(client, &unix.SockaddrInet4{Addr: loopback, Port: there}); err != nil {
 				return err
 			}
 			here, err := port(client)

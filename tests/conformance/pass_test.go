@@ -45,7 +45,7 @@ func init() {
 			return "", fmt.Errorf("socket: %v", err)
 		}
 		defer unix.Close(s)
-		if err := unix.Connect(s, &unix.SockaddrUnix{Name: args[0]}); err != nil {
+		if err := connect(s, &unix.SockaddrUnix{Name: args[0]}); err != nil {
 			return "", fmt.Errorf("connect: %w", err)
 		}
 		return "", unix.Sendmsg(s, []byte{0}, unix.UnixRights(fd), nil, 0)

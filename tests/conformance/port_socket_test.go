@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -13,6 +14,22 @@ import (
 )
 
 // Sockets that were made, bound or connected elsewhere, or before.
+
+// connect is connect(2), which goes on when a signal interrupts it.
+func connect(s int, to unix.Sockaddr) error {
+	err := unix.Connect(s, to)
+	if err != unix.EINTR {
+		return err
+	}
+	for err == unix.EINTR || err == unix.EALREADY {
+		time.Sleep(time.Millisecond)
+		err = unix.Connect(s, to)
+	}
+	if err == unix.EISCONN {
+		return nil
+	}
+	return err
+}
 
 func init() {
 	// connect-from PORT TO: a connection from a port of one's own choice.
@@ -30,7 +47,7 @@ func init() {
 		if err := unix.Bind(s, &unix.SockaddrInet4{Port: n[0], Addr: loopback}); err != nil {
 			return "", fmt.Errorf("bind: %w", err)
 		}
-		return "", unix.Connect(s, &unix.SockaddrInet4{Port: n[1], Addr: loopback})
+		return "", connect(s, &unix.SockaddrInet4{Port: n[1], Addr: loopback})
 	})
 	// automatic HOW PROTOCOL ADDRESS PORT: the port that is chosen as a socket
 	// connects or sends to that one.
@@ -51,7 +68,7 @@ func init() {
 			}
 		}
 		if args[0] == "connect" {
-			err = unix.Connect(s, to)
+			err = connect(s, to)
 		} else {
 			err = unix.Sendto(s, []byte{0}, 0, to)
 		}
@@ -170,7 +187,7 @@ func init() {
 			return "", fmt.Errorf("socket: %v", err)
 		}
 		held = append(held, s)
-		return "", unix.Connect(s, to)
+		return "", connect(s, to)
 	})
 }
 
