@@ -54,6 +54,10 @@ func TestReload(t *testing.T) {
 	web, db, old := sh("web", "exec sleep 1000"), sh("db", "exec sleep 1000"), numbered("old")
 	w := newWorld(t, web+db+old)
 	w.mustStart()
+	before := map[int][]string{}
+	for _, pid := range []int{w.init().PID, w.supervisor().PID} {
+		before[pid] = pipes(t, pid)
+	}
 	webPID, dbPID := w.service("web").PID, w.service("db").PID
 
 	w.mustReload(web+db+old, is("", control.Unchanged), is("web", control.Unchanged), is("db", control.Unchanged), is("old", control.Unchanged))
@@ -98,7 +102,29 @@ func TestReload(t *testing.T) {
 		is("", control.Unchanged), is("old", control.Added), is("db", control.Unchanged), is("third", control.Added), is("fourth", control.Added),
 		is("web", control.Removed), is("new", control.Removed))
 	w.eventually("its lines", func() bool { l := w.lines("old", "out"); return len(l) > 2 && l[len(l)-1] != "end" })
+
+	// The pipes of those that are gone are given back.
+	w.mustReload(web+db+old, is("", control.Unchanged), is("web", control.Added), is("db", control.Unchanged), is("old", control.Changed, "after"),
+		is("third", control.Removed), is("fourth", control.Removed))
+	for _, pid := range []int{w.init().PID, w.supervisor().PID} {
+		w.eventually(fmt.Sprintf("as few pipes of %d as before, %q", pid, before[pid]), func() bool { return len(pipes(t, pid)) == len(before[pid]) })
+	}
 	w.mustStop()
+}
+
+// pipes are those that a process has open.
+func pipes(t *testing.T, pid int) (all []string) {
+	t.Helper()
+	names, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if to, err := os.Readlink(name); err == nil && strings.HasPrefix(to, "pipe:") {
+			all = append(all, to)
+		}
+	}
+	return all
 }
 
 // The kernel's part and the log's; and that nothing is done if the kernel
@@ -224,6 +250,7 @@ func TestReloadAdopted(t *testing.T) {
 	}
 	w.define(sh("a", "exec sleep 2000") + sh("b", "exec sleep 1000"))
 	w.mustStart() // what ends is not waited for
+	w.eventually("what runs", func() bool { return w.supervisor().State == "running" })
 	w.mustReload(sh("a", "exec sleep 1000"), is("", control.Unchanged), is("a", control.Unchanged))
 	if w.service("a").PID != pid {
 		t.Error("a was restarted")
@@ -243,6 +270,16 @@ func TestReloadAdopted(t *testing.T) {
 	// It comes back with the pipes that it had, or with others.
 	w.mustReload(a+old, is("", control.Unchanged), is("a", control.Unchanged), is("old", control.Added))
 	w.eventually("its lines", func() bool { l := w.lines("old", "out"); return len(l) > 2 && l[len(l)-1] != "end" })
+
+	// The same, where jail-init dies and is started anew.
+	w.killSupervisor()
+	w.define(sh("other", "exec sleep 1000"))
+	w.mustStart()
+	unix.Kill(w.init().PID, unix.SIGKILL)
+	w.eventually("another jail-init", func() bool { st := w.supervisor(); return st.State == "running" && st.ID == 2 })
+	if got := w.init().Services; len(got) != 2 || got[0].Name != "a" || got[1].Name != "old" {
+		t.Errorf("after the death of jail-init: %+v", got)
+	}
 	w.mustStop()
 }
 
