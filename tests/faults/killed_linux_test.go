@@ -1,0 +1,244 @@
+// Package faults breaks what can break while jails run, and wants what the
+// manual promises.
+package faults
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"jails/src/logs"
+	"jails/tests/host"
+)
+
+func TestMain(m *testing.M) { host.Main(m) }
+
+const longVariable = "JAILS_LONG"
+
+// A service floods four streams with numbered lines while its supervisor is
+// killed again and again, at any moment of its life, and the disk is full for
+// a while: each number comes once, in order.
+func TestSupervisorKilled(t *testing.T) {
+	kills := 30
+	if os.Getenv(longVariable) != "" {
+		kills = 1000
+	}
+	h := host.New(t)
+	root := h.Userland(t)
+	f := newFlood(t, h, root)
+	h.Run(t, "jailmgr", "start", "web")
+	stopped := false
+	defer func() {
+		if !stopped {
+			h.Try("jailmgr", "stop", "web")
+		}
+	}()
+	lock, err := os.ReadFile(filepath.Join(h.Dir, "var/run/jails/web/supervisor.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.Fields(string(lock))[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(50 * time.Millisecond)
+	if err := unix.Kill(pid, unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	host.Eventually(t, "the supervisor's end", func() bool { return unix.Kill(pid, 0) != nil })
+	for i := 1; i < kills; i++ {
+		// In the long run the disk is full several times.
+		switch i % 100 {
+		case min(kills, 100) / 3:
+			f.fill()
+		case min(kills, 100) * 2 / 3:
+			f.room()
+		}
+		f.killOne(time.Duration(rand.IntN(80)) * time.Millisecond)
+		f.read(false)
+	}
+	f.room()
+	stopped = true
+	h.Run(t, "jailmgr", "stop", "web")
+	f.read(true)
+	for name, s := range f.streams {
+		if s.next < 100 {
+			t.Errorf("%s came to number %d only", name, s.next-1)
+		}
+		t.Logf("%s: %d lines", name, s.next-1)
+	}
+	if left, err := os.ReadDir(filepath.Join(h.Dir, "var/run/jails/web")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("left: %v %v", left, err)
+	}
+}
+
+// flood is a jail with a log on a small disk of its own.
+type flood struct {
+	t       *testing.T
+	h       *host.Host
+	logs    string
+	full    bool
+	streams map[string]*numbered
+}
+
+// numbered is how far a stream has been read.
+type numbered struct {
+	form string // of a line
+	next int
+	part []byte // of a line
+}
+
+func newFlood(t *testing.T, h *host.Host, root string) *flood {
+	f := &flood{t: t, h: h, logs: filepath.Join(h.Dir, "var/log/jails/web"), streams: map[string]*numbered{
+		"a out": {form: "%d"}, "a err": {form: "half %d"}, "b out": {form: "%010000d"}, "b err": {form: "%077d."},
+	}}
+	for _, s := range f.streams {
+		s.next = 1
+	}
+	if err := os.MkdirAll(f.logs, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mount("small", f.logs, "tmpfs", 0, "size=16m"); errors.Is(err, unix.EPERM) {
+		t.Skip("no mounts are allowed here; run as root")
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(f.logs, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	count := func(format string) string {
+		return fmt.Sprintf(`busybox awk 'BEGIN { for (i = 1; ; i++) printf "%s\n", i }'`, format)
+	}
+	text := fmt.Sprintf(`root = %q
+[log]
+keep = "1000 x 64 KB"
+[[service]]
+name = "a"
+command = ["sh", "-c", '''
+%s &
+i=1; while :; do printf half >&2; printf ' %%d\n' $i >&2; i=$((i+1)); done''']
+[[service]]
+name = "b"
+command = ["sh", "-c", '''
+%s &
+exec %s >&2''']
+`, root, count("%d"), count("%010000d"), count("%077d."))
+	dir := filepath.Join(h.Dir, "etc/jails")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "web.toml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// killOne starts a supervisor, and kills it after a while.
+func (f *flood) killOne(after time.Duration) {
+	f.t.Helper()
+	var said bytes.Buffer
+	cmd := f.h.Command(f.t.Context(), "jailctl", "supervise", "web")
+	cmd.Stdout, cmd.Stderr = &said, &said
+	if err := cmd.Start(); err != nil {
+		f.t.Fatal(err)
+	}
+	time.Sleep(after)
+	if err := cmd.Process.Kill(); err != nil {
+		f.t.Fatal(err)
+	}
+	var exit *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &exit) || exit.Sys().(interface{ Signaled() bool }).Signaled() == false {
+		f.t.Fatalf("the supervisor ended by itself: %v: %s", err, said.Bytes())
+	}
+}
+
+func (f *flood) fill() {
+	f.t.Helper()
+	f.full = true
+	if err := os.WriteFile(filepath.Join(f.logs, "fill"), make([]byte, 17<<20), 0o600); !errors.Is(err, unix.ENOSPC) {
+		f.t.Fatalf("the disk is not full: %v", err)
+	}
+}
+
+func (f *flood) room() {
+	f.full = false
+	if err := os.Remove(filepath.Join(f.logs, "fill")); err != nil && !errors.Is(err, os.ErrNotExist) {
+		f.t.Fatal(err)
+	}
+}
+
+// read checks the files that are finished, and at the end all, and removes
+// them unless the disk is to be full.
+func (f *flood) read(end bool) {
+	f.t.Helper()
+	if f.full {
+		return
+	}
+	files, err := filepath.Glob(filepath.Join(f.logs, "log.*"))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	slices.Sort(files)
+	if end {
+		files = append(files, filepath.Join(f.logs, "current"))
+	}
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		for line := range bytes.Lines(text) {
+			f.line(name, line)
+		}
+		if err := os.Remove(name); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+	if !end {
+		return
+	}
+	// What was begun when the services were stopped is the beginning of what
+	// would have come next.
+	for name, s := range f.streams {
+		if want := fmt.Sprintf(s.form, s.next); !strings.HasPrefix(want, string(s.part)) {
+			f.t.Errorf("the end of %s is %.60q, want the beginning of %.60q", name, s.part, want)
+		}
+	}
+}
+
+func (f *flood) line(file string, b []byte) {
+	f.t.Helper()
+	l, err := logs.Parse(b)
+	if err != nil {
+		f.t.Fatalf("%s: %.100q: %v", filepath.Base(file), b, err)
+	}
+	if l.Service == "supervisor" && (bytes.Contains(l.Text, []byte("lost")) || bytes.Contains(l.Text, []byte("dropped"))) {
+		f.t.Fatalf("the supervisor says: %s", l.Text)
+	}
+	s := f.streams[l.Service+" "+l.Stream]
+	if s == nil {
+		return
+	}
+	s.part = append(s.part, l.Text...)
+	if !l.Full {
+		return
+	}
+	if want := fmt.Sprintf(s.form, s.next); string(s.part) != want {
+		f.t.Fatalf("%s: %s %s: got %.60q (%d bytes), want %.60q (%d bytes)", filepath.Base(file), l.Service, l.Stream, s.part, len(s.part), want, len(want))
+	}
+	s.next++
+	s.part = s.part[:0]
+}
