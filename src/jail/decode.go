@@ -48,7 +48,7 @@ func DefaultSettings() *Settings {
 		Parallel: defaultParallel,
 		Defaults: Defaults{
 			Level: defaultLevel, Processes: defaultProcesses,
-			Log: Log{Keep: defaultKeep, Full: "block"},
+			Log: Log{Keep: defaultKeep, Full: "block", Compress: new(true)},
 		},
 	}
 }
@@ -282,6 +282,9 @@ func (d *document) serviceDefaults(at string, s *Service) {
 func mergeLog(l, from Log) Log {
 	set(&l.Keep, from.Keep)
 	set(&l.Full, from.Full)
+	if l.Compress == nil {
+		l.Compress = from.Compress
+	}
 	if l.Syslog == nil && from.Syslog != nil {
 		copied := *from.Syslog
 		l.Syslog = &copied

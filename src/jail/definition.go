@@ -85,9 +85,10 @@ type Stop struct {
 
 // Log is where a jail's lines go.
 type Log struct {
-	Keep   string  `toml:"keep"` // "10 x 1 MB", see ParseKeep
-	Full   string  `toml:"full"` // "block" (the default), "drop"
-	Syslog *Syslog `toml:"syslog"`
+	Keep     string  `toml:"keep"`     // "10 x 1 MB", see ParseKeep
+	Full     string  `toml:"full"`     // "block" (the default), "drop"
+	Compress *bool   `toml:"compress"` // old files; default true, and never nil in what was decoded
+	Syslog   *Syslog `toml:"syslog"`
 }
 
 // Syslog forwards lines to the host's syslogd.

@@ -2,16 +2,17 @@ package logs
 
 // Settings are what may be changed while a Writer writes.
 type Settings struct {
-	Keep   int   // files
-	Size   int64 // bytes of each
-	Syslog *Syslog
-	Drop   bool // lines, where the services would else have to wait
+	Keep     int   // files
+	Size     int64 // bytes of each
+	Compress bool  // old ones
+	Syslog   *Syslog
+	Drop     bool // lines, where the services would else have to wait
 }
 
 // Configure changes the settings. The lines that syslogd did not take stay
 // counted.
 func (w *Writer) Configure(s Settings) {
-	w.file.Keep, w.file.Size = s.Keep, s.Size
+	w.file.Keep, w.file.Size, w.file.Compress = s.Keep, s.Size, s.Compress
 	if w.syslog != nil {
 		w.syslog.Close()
 	}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -28,13 +28,15 @@ func oldPath(dir string, n int) string {
 // File keeps lines in a directory: at most Keep files of about Size bytes.
 // Rotation happens between lines, before the one that would not fit.
 type File struct {
-	Dir  string
-	Keep int   // files, current included; at least 1
-	Size int64 // bytes of each
+	Dir      string
+	Keep     int   // files, current included; at least 1
+	Size     int64 // bytes of each
+	Compress bool  // old ones, by and by; see Writer
 
 	fd    int   // 0 while closed
 	place place // of it, or of the last one that was open
 	next  int   // the number of the next old file
+	plain bool  // there may be old files that are not compressed
 	// trouble is what went wrong beside the writing, to be told in the log.
 	trouble error
 	write   func(fd int, b []byte) (int, error) // nil: the system's
@@ -57,7 +59,8 @@ func (p *place) is(st *unix.Stat_t) bool {
 // was begun of a line in a file that is gone counts as not written.
 //
 // Before each change it calls mark with where the file is and how many of the
-// bytes it has: to that come those that it has grown since.
+// bytes it has: to that come those that it has grown since. While one file is
+// put in the place of another there is no place.
 func (f *File) Write(lines []byte, done int, mark func(place, int)) (int, error) {
 	for done < len(lines) {
 		begun := done - lineStart(lines, done)
@@ -79,7 +82,7 @@ func (f *File) Write(lines []byte, done int, mark func(place, int)) (int, error)
 				fits = lineStart(chunk, int(room))
 			}
 			if fits == 0 && f.place.size > 0 {
-				mark(f.place, done)
+				mark(place{}, done)
 				if err := f.rotate(); err != nil {
 					return done, err
 				}
@@ -206,28 +209,22 @@ func (f *File) Close() error {
 	return unix.Close(fd)
 }
 
-// rotate makes current the newest old file, if any is to be kept.
+// rotate makes current the newest old file.
 func (f *File) rotate() error {
 	path := filepath.Join(f.Dir, currentName)
-	var err error
-	if f.Keep <= 1 {
-		err = os.Remove(path)
-	} else {
-		err = os.Rename(path, oldPath(f.Dir, f.next))
-	}
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := os.Rename(path, oldPath(f.Dir, f.next)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
+	f.plain = true
 	f.Close()
-	_, err = f.ready(false)
+	_, err := f.ready(false)
 	return err
 }
 
 // trim removes the oldest files beyond Keep.
 func (f *File) trim(numbers []int) error {
 	for len(numbers) > max(f.Keep-1, 0) {
-		err := os.Remove(oldPath(f.Dir, numbers[0]))
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := removeOld(f.Dir, numbers[0]); err != nil {
 			return err
 		}
 		numbers = numbers[1:]
@@ -235,7 +232,7 @@ func (f *File) trim(numbers []int) error {
 	return nil
 }
 
-// oldFiles lists the numbers of the rotated files, ascending.
+// oldFiles lists the numbers of the old files, compressed or not, ascending.
 func oldFiles(dir string) ([]int, error) {
 	d, err := os.Open(dir)
 	if err != nil {
@@ -248,7 +245,7 @@ func oldFiles(dir string) ([]int, error) {
 	}
 	var numbers []int
 	for _, name := range names {
-		digits, ok := strings.CutPrefix(name, oldPrefix)
+		digits, ok := strings.CutPrefix(strings.TrimSuffix(name, compressed), oldPrefix)
 		if !ok || len(digits) < 6 {
 			continue
 		}
@@ -256,6 +253,6 @@ func oldFiles(dir string) ([]int, error) {
 			numbers = append(numbers, n)
 		}
 	}
-	sort.Ints(numbers)
-	return numbers, nil
+	slices.Sort(numbers)
+	return slices.Compact(numbers), nil
 }

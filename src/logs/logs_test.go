@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -319,8 +320,15 @@ func TestSyslog(t *testing.T) {
 	}
 }
 
-// Following sees every line once, in order, over any number of rotations.
+// Following sees every line once, in order, over any number of rotations, and
+// while the old files are compressed under it.
 func TestFollow(t *testing.T) {
+	for _, zip := range []bool{false, true} {
+		t.Run(fmt.Sprint("compress ", zip), func(t *testing.T) { testFollow(t, zip) })
+	}
+}
+
+func testFollow(t *testing.T, zip bool) {
 	dir := t.TempDir()
 	f := &File{Dir: dir, Keep: 1000, Size: 200}
 	defer f.Close()
@@ -347,10 +355,16 @@ func TestFollow(t *testing.T) {
 			return nil
 		})
 	}()
+	var stop atomic.Bool
 	for i := 1; i < count; i++ {
 		write(i)
 		if i%100 == 0 {
 			time.Sleep(time.Millisecond)
+		}
+		if zip && i%50 == 0 {
+			if err := compress(dir, &stop); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	if err := <-done; err != nil || next != count {

@@ -100,7 +100,7 @@ func follow(ctx context.Context, dir string, filter Filter, f func(Line) error, 
 // reader is a place in a log: a file, and how far in it.
 type reader struct {
 	dir   string
-	file  *os.File
+	file  *logFile
 	lines *bufio.Reader
 	part  []byte // of a line that is not complete
 	next  []int  // the numbers of old files that come after file
@@ -129,13 +129,13 @@ func (r *reader) close() {
 }
 
 func (r *reader) current() *os.File {
-	if r == nil {
+	if r == nil || r.file == nil {
 		return nil
 	}
-	return r.file
+	return r.file.File
 }
 
-func (r *reader) use(f *os.File, last bool) {
+func (r *reader) use(f *logFile, last bool) {
 	r.close()
 	r.file, r.last = f, last
 	r.lines.Reset(f)
@@ -165,7 +165,7 @@ func (r *reader) advance() error {
 		for len(r.next) > 0 {
 			n := r.next[0]
 			r.next = r.next[1:]
-			f, err := os.Open(oldPath(r.dir, n))
+			f, err := openOld(r.dir, n)
 			if errors.Is(err, fs.ErrNotExist) { // removed meanwhile
 				continue
 			}
@@ -186,7 +186,7 @@ func (r *reader) advance() error {
 			return err
 		}
 		if !r.after(numbers) {
-			r.use(f, true)
+			r.use(&logFile{File: f}, true)
 			return nil
 		}
 		f.Close()
@@ -217,12 +217,12 @@ func (r *reader) rotated() (bool, error) {
 		}
 		found := false
 		for _, n := range numbers {
-			if st, err := os.Stat(oldPath(r.dir, n)); err == nil && os.SameFile(mine, st) {
+			if n > r.seen && isOld(r.dir, n, mine) {
 				found = true
-				r.seen = max(r.seen, n)
+				r.seen = n
 			}
 		}
-		if !found && again && links(r.file) > 0 {
+		if !found && again && links(r.file.File) > 0 {
 			// Left out of a listing that a renaming changed; or someone
 			// else has moved it away.
 			continue
@@ -268,6 +268,20 @@ func (r *reader) read(filter Filter, f func(Line) error) error {
 	}
 }
 
+// again lets a line that is not complete be read anew: on a full disk it may be
+// taken back.
+func (r *reader) again() error {
+	if len(r.part) == 0 || r.file.zip != nil {
+		return nil
+	}
+	if _, err := r.file.Seek(-int64(len(r.part)), io.SeekCurrent); err != nil {
+		return err
+	}
+	r.part = nil
+	r.lines.Reset(r.file)
+	return nil
+}
+
 func (r *reader) readFile(filter Filter, f func(Line) error) error {
 	if !r.last && !filter.Since.IsZero() {
 		// No line is younger than its file.
@@ -277,10 +291,17 @@ func (r *reader) readFile(filter Filter, f func(Line) error) error {
 	}
 	for {
 		b, err := r.lines.ReadSlice('\n')
+		if bad, is := errors.AsType[damaged](err); is {
+			r.part = nil
+			if l := (Line{Service: "?", Stream: "err", Full: true, Text: []byte(bad.Error())}); filter.match(&l) {
+				return f(l)
+			}
+			return nil
+		}
 		if err == bufio.ErrBufferFull || err == io.EOF {
 			r.part = append(r.part, b...)
 			if err == io.EOF {
-				return nil
+				return r.again()
 			}
 			if len(r.part) > 1<<20 {
 				return fmt.Errorf("%s: a line of more than 1 MB is not a log's", r.file.Name())

@@ -48,6 +48,7 @@ type Writer struct {
 	stopped bool            // streams are not read
 	notes   []note          // wait for the file
 	unnoted int             // would not fit there
+	packer  packer
 
 	// Of the block:
 	out   []byte // whole lines
@@ -90,6 +91,7 @@ func NewWriter(loop *event.Loop, file *File, syslog *Syslog, drop bool, spool *S
 	for _, text := range spool.told {
 		w.Note(ownService, text)
 	}
+	w.startPacking()
 	return w
 }
 
@@ -133,7 +135,7 @@ func (w *Writer) ready(s *source) {
 
 // read takes one block from a stream, and says how much that was.
 func (w *Writer) read(s *source) int {
-	if w.paused() {
+	if w.paused() || w.streams[s.fd] != s { // it may have been ended meanwhile
 		return 0
 	}
 	size, err := pending(s.fd)
@@ -235,6 +237,7 @@ func (w *Writer) put() {
 		w.file.trouble = nil
 		w.Note(ownService, err.Error())
 	}
+	w.packLater()
 }
 
 // take takes one line of the block.
@@ -471,6 +474,7 @@ func (w *Writer) Close() error {
 	}
 	clear(w.streams)
 	w.retry.Stop()
+	w.stopPacking()
 	if w.syslog != nil {
 		w.syslog.Close()
 	}

@@ -287,6 +287,9 @@ func logKeys(have, want *jail.Log) (keys []string) {
 	if have.Full != want.Full {
 		keys = append(keys, "log.full")
 	}
+	if *have.Compress != *want.Compress {
+		keys = append(keys, "log.compress")
+	}
 	if a, b := have.Syslog, want.Syslog; (a == nil) != (b == nil) || a != nil && *a != *b {
 		keys = append(keys, "log.syslog")
 	}

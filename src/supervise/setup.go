@@ -92,13 +92,13 @@ func writer(loop *event.Loop, dir string, l *jail.Log, spool *logs.Spool) (*logs
 	if err != nil {
 		return nil, err
 	}
-	return logs.NewWriter(loop, &logs.File{Dir: dir, Keep: s.Keep, Size: s.Size}, s.Syslog, s.Drop, spool), nil
+	return logs.NewWriter(loop, &logs.File{Dir: dir, Keep: s.Keep, Size: s.Size, Compress: s.Compress}, s.Syslog, s.Drop, spool), nil
 }
 
 // settings are what the definition says of the log.
 func settings(l *jail.Log) (logs.Settings, error) {
 	keep, size, err := jail.ParseKeep(l.Keep)
-	out := logs.Settings{Keep: keep, Size: int64(size), Drop: l.Full == "drop"}
+	out := logs.Settings{Keep: keep, Size: int64(size), Compress: *l.Compress, Drop: l.Full == "drop"}
 	if err != nil {
 		return out, err
 	}
