@@ -16,6 +16,7 @@ package logs
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"time"
 	"unicode/utf8"
@@ -41,7 +42,11 @@ const (
 
 // Append adds the file's form of the line, newline included.
 func (l *Line) Append(b []byte) []byte {
-	b = appendTime(b, l.Time)
+	return l.appendRest(appendTime(b, l.Time))
+}
+
+// appendRest adds all that follows the time.
+func (l *Line) appendRest(b []byte) []byte {
 	b = append(b, ' ')
 	b = append(b, l.Service...)
 	b = append(b, ' ')
@@ -76,6 +81,11 @@ func appendTime(b []byte, t time.Time) []byte {
 func AppendSafe(b, text []byte) []byte {
 	plain := 0 // the start of what needs no change
 	for i := 0; i < len(text); {
+		// Most text is plain: it is looked at by eight bytes at a time.
+		if i+8 <= len(text) && allPlain(binary.NativeEndian.Uint64(text[i:])) {
+			i += 8
+			continue
+		}
 		c := text[i]
 		size := 1
 		switch {
@@ -102,6 +112,16 @@ func AppendSafe(b, text []byte) []byte {
 		plain = i
 	}
 	return append(b, text[plain:]...)
+}
+
+// allPlain says whether eight bytes all are printable ASCII, and none is a
+// backslash.
+func allPlain(v uint64) bool {
+	const each, high = 0x0101010101010101, 0x8080808080808080
+	slash := v ^ each*'\\'
+	// What carries into the next byte sets the high bit in its own too: nothing
+	// is taken for plain that is not.
+	return (v|(v-each*0x20)|(v+each)|(slash-each))&high == 0
 }
 
 // steers says whether a terminal may take r for more than a character: C1

@@ -53,6 +53,21 @@ func TestLineForm(t *testing.T) {
 	}
 }
 
+// A byte comes out the same wherever in a text it is.
+func TestEveryByteEverywhere(t *testing.T) {
+	for c := range 256 {
+		alone := string(AppendSafe(nil, []byte{byte(c)}))
+		for at := range 17 {
+			for _, other := range []string{" ", "a", "~", "\t", "[", "]", "!"} {
+				before, after := strings.Repeat(other, at), strings.Repeat(other, 16-at)
+				if got := string(AppendSafe(nil, []byte(before+string([]byte{byte(c)})+after))); got != before+alone+after {
+					t.Fatalf("%#x after %q: %q", c, before, got)
+				}
+			}
+		}
+	}
+}
+
 func FuzzLine(f *testing.F) {
 	f.Add([]byte(`a \x41 \\x41 \x4`), true)
 	f.Add([]byte("\x1b]0;\xe2\x80\xae\n"), false)

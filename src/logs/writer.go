@@ -51,13 +51,15 @@ type Writer struct {
 	packer  packer
 
 	// Of the block:
-	out   []byte // whole lines
-	base  int64  // how many bytes of its lines come before those
-	done  int64  // how many are in the file
-	line  uint32 // the number of the next line
-	count counts // with it
-	err   error  // why the rest of it was not written
-	lost  uint64 // lines that were not
+	out     []byte // whole lines
+	stamp   []byte // the text of
+	stamped time.Time
+	base    int64  // how many bytes of its lines come before those
+	done    int64  // how many are in the file
+	line    uint32 // the number of the next line
+	count   counts // with it
+	err     error  // why the rest of it was not written
+	lost    uint64 // lines that were not
 }
 
 type source struct {
@@ -255,7 +257,10 @@ func (w *Writer) join(l *Line) {
 		w.lost++
 		return
 	}
-	w.out = l.Append(w.out)
+	if !l.Time.Equal(w.stamped) { // a block's lines have one time
+		w.stamp, w.stamped = appendTime(w.stamp[:0], l.Time), l.Time
+	}
+	w.out = l.appendRest(append(w.out, w.stamp...))
 	switch n := int64(len(w.out)); {
 	case w.base+n <= w.done: // it is in the file
 		w.base += n
