@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"testing"
 	"time"
@@ -23,7 +24,35 @@ func init() {
 			return c.NextEvents(context.Background(), secmodel.ID(n[0]), uint64(n[1]))
 		})(nil)
 	})
+	// A thread waits for what comes of all jails, and another goes on.
+	verb("begin-waiting", func([]string) (string, error) {
+		c, err := secmodel.Open()
+		if err != nil {
+			return "", err
+		}
+		all, err := c.Events(0, 0)
+		if err != nil {
+			return "", err
+		}
+		go func() {
+			got, err := c.NextEvents(context.Background(), 0, all[len(all)-1].Seq)
+			waited <- say(fmt.Sprintf("%+v", got), err)
+		}()
+		time.Sleep(100 * time.Millisecond)
+		return "", nil
+	})
+	verb("waited", func([]string) (string, error) {
+		select {
+		case y := <-waited:
+			return "", fmt.Errorf("it got %+v", y)
+		case <-time.After(100 * time.Millisecond):
+			return "", nil
+		}
+	})
 }
+
+// waited is what begin-waiting has got.
+var waited = make(chan answer, 1)
 
 // follower waits for events, with a client of its own.
 type follower struct {
@@ -194,4 +223,17 @@ func TestWaitInside(t *testing.T) {
 	a.end()
 	in.end()
 	j.wait(t)
+}
+
+// TestWaitDoesNotEnter: a thread that waits as the host's root, while another
+// of its process enters a jail, hears of no other jail there.
+func TestWaitDoesNotEnter(t *testing.T) {
+	need(t)
+	j, other := newJail(t, secmodel.Config{}), newJail(t, secmodel.Config{})
+	b := other.actor(t, 0)
+	b.do(t, "open-raw")
+	in := start(t, part{Jail: j.id, Before: []string{"begin-waiting"}})
+	b.do(t, "open-raw")
+	y := in.do(t, "waited")
+	check(t, y.Error == "", "a thread that waited before the entry: %s", y.Error)
 }
