@@ -75,9 +75,9 @@ start(void)
 	jail_policy_init();
 	jail_cred_init();
 	jail_port_init();
-	error = jail_proc_init();
+	error = jail_event_init();
 	if (error == 0)
-		error = jail_event_init();
+		error = jail_proc_init();
 	if (error == 0)
 		error = jail_listener_start();
 	if (error == 0)
