@@ -30,7 +30,8 @@ import (
 // The time between the kernel's taking bytes from the pipe and a note of that
 // here is bridged by poison: how many bytes there will be is fixed before, and
 // the place for them begins with bytes that no text in UTF-8 has. Are they
-// still there, nothing was taken.
+// still there, nothing was taken. How long a datagram is cannot be asked on all
+// systems: there all of the place is poison, and it ends where that goes on.
 type Spool struct {
 	*spoolHead        // of the file
 	data       []byte // of the block
@@ -87,6 +88,7 @@ const (
 	lineEnd           // nothing: the line that the stream has begun is over
 	ownNote           // "SERVICE TEXT"
 	nothing
+	datagram // from the jail's socket for syslog
 )
 
 // mark says how far a block was written: so many bytes of its lines, when the
@@ -265,10 +267,10 @@ func (s *Spool) check() error {
 	if !s.active() {
 		return nil
 	}
-	if b.kind < fromStream || b.kind > nothing || b.asked > blockSize || b.taken.Load() > blockSize+1 {
+	if b.kind < fromStream || b.kind > datagram || b.asked > blockSize || b.taken.Load() > blockSize+1 {
 		return spoolError("is damaged")
 	}
-	if (b.kind == fromStream || b.kind == lineEnd) && (int(b.lane) >= len(s.lanes) || s.lanes[b.lane].service == "") {
+	if (b.kind == fromStream || b.kind == lineEnd || b.kind == datagram) && (int(b.lane) >= len(s.lanes) || s.lanes[b.lane].service == "") {
 		return spoolError("is damaged")
 	}
 	return nil
@@ -374,8 +376,13 @@ func (s *Spool) begin(kind uint32, lane int, asked int, now time.Time) {
 // whether they came.
 func (s *Spool) poison() {
 	asked := s.data[:s.block.asked]
-	for i := range asked[:min(len(asked), poisoned)] {
-		asked[i] = poison
+	first := asked[:min(len(asked), poisoned)]
+	if s.block.kind == datagram {
+		first = asked
+	}
+	first[0] = poison
+	for n := 1; n < len(first); n *= 2 {
+		copy(first[n:], first[:n])
 	}
 	for i := poisoned; i < len(asked); i += os.Getpagesize() {
 		asked[i] = poison // the page is there, and may be written to
@@ -409,12 +416,17 @@ func (s *Spool) settle() bool {
 		return false
 	}
 	if b.taken.Load() == 0 {
-		first := s.data[:min(b.asked, poisoned)]
+		n := int(b.asked)
+		first := s.data[:min(n, poisoned)]
+		if b.kind == datagram {
+			first = bytes.TrimRight(s.data[:n], string([]byte{poison}))
+			n = len(first)
+		}
 		if len(bytes.Trim(first, string([]byte{poison}))) == 0 {
 			s.cancel()
 			return false
 		}
-		s.took(int(b.asked))
+		s.took(n)
 	}
 	return true
 }

@@ -27,6 +27,8 @@ type theatre struct {
 	size    int64 // of a log file
 	streams []*actor
 	notes   int
+	socket  [2]int // for syslog, and its other end
+	sent    []string
 	room    int   // bytes that the disk takes; below 0: no end
 	kills   []int // how many steps to go until each kill, 0: none any more
 	killed  int
@@ -54,6 +56,10 @@ func newTheatre(t interface{ Fatalf(string, ...any) }, dir string, drop bool, si
 			t.Fatalf("%v", err)
 		}
 		th.streams = append(th.streams, &actor{name: name, read: fds[0], write: fds[1]})
+	}
+	var err error
+	if th.socket, err = unix.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0); err != nil {
+		t.Fatalf("%v", err)
 	}
 	th.survive(th.open)
 	return th
@@ -114,7 +120,24 @@ func (th *theatre) open() {
 			th.t.Fatalf("%v", err)
 		}
 	}
+	fd, err := unix.FcntlInt(uintptr(th.socket[0]), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		th.t.Fatalf("%v", err)
+	}
+	if err := th.w.AddSocket(fd); err != nil {
+		th.t.Fatalf("%v", err)
+	}
 	th.w.Settle(1)
+}
+
+// send makes a program send to syslogd.
+func (th *theatre) send(text string) {
+	if _, err := unix.Write(th.socket[1], []byte(text)); err != nil {
+		th.t.Fatalf("%v", err)
+	}
+	if text != "" {
+		th.sent = append(th.sent, "user.notice "+text)
+	}
 }
 
 // close does what the kernel does for a process that has ended.
@@ -196,6 +219,8 @@ func (th *theatre) end() {
 		unix.Close(a.read)
 		unix.Close(a.write)
 	}
+	unix.Close(th.socket[0])
+	unix.Close(th.socket[1])
 }
 
 // check wants each byte that a service wrote once, in order; and each note at
@@ -211,6 +236,7 @@ func (th *theatre) check() {
 	}
 	got := make(map[string][]byte)
 	said := make(map[string]bool)
+	var messages []string
 	var told uint64
 	var noted uint64
 	err := Read(filepath.Join(th.dir, "log"), Filter{}, func(l Line) error {
@@ -227,6 +253,10 @@ func (th *theatre) check() {
 			said[string(l.Text)] = true
 			return nil
 		}
+		if l.Service == "syslog" {
+			messages = append(messages, string(l.Text))
+			return nil
+		}
 		got[l.Service] = append(got[l.Service], l.Text...)
 		if l.Full {
 			got[l.Service] = append(got[l.Service], '\n')
@@ -236,7 +266,13 @@ func (th *theatre) check() {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		th.t.Fatalf("%v", err)
 	}
+	if fmt.Sprint(messages) != fmt.Sprint(th.sent) {
+		th.t.Fatalf("messages %.100q were sent, %.100q came", th.sent, messages)
+	}
 	total := 0
+	for _, m := range th.sent {
+		total += len(m) - len("user.notice ")
+	}
 	for _, a := range th.streams {
 		total += len(a.wrote)
 		if !th.drop && !bytes.Equal(got[a.name], a.wrote) {
@@ -355,6 +391,20 @@ var plays = []struct {
 			th.turn()
 		}
 	}},
+	{"messages", false, 1 << 20, func(th *theatre) {
+		for i := range 4 {
+			th.send(fmt.Sprint("message ", i))
+			th.say(0, "half")
+			th.turn()
+		}
+		th.send("")
+		th.turn()
+		th.send("one")
+		th.send("two")
+		for range 3 {
+			th.turn()
+		}
+	}},
 	{"full disk", false, 1 << 20, func(th *theatre) {
 		th.say(0, "begun")
 		th.turn()
@@ -409,15 +459,15 @@ func TestKilledAtEachStep(t *testing.T) {
 			runs := 0
 			play := func(kills ...int) (killed int) {
 				runs++
-				dir, err := os.MkdirTemp(t.TempDir(), "")
+				dir, err := os.MkdirTemp(inMemory, "spool")
 				if err != nil {
 					t.Fatal(err)
 				}
+				defer os.RemoveAll(dir)
 				th := newTheatre(failure{t, fmt.Sprint("killed at ", kills)}, dir, p.drop, p.size, kills...)
 				p.do(th)
 				th.end()
 				th.check()
-				os.RemoveAll(dir)
 				return th.killed
 			}
 			for n := 1; play(n) > 0; n++ {
@@ -433,6 +483,16 @@ func TestKilledAtEachStep(t *testing.T) {
 	}
 }
 
+// inMemory is where thousands of small files are best made, if there is such a
+// place.
+var inMemory = func() string {
+	const dir = "/dev/shm"
+	if unix.Access(dir, unix.W_OK) != nil {
+		return ""
+	}
+	return dir
+}()
+
 type failure struct {
 	t    *testing.T
 	what string
@@ -446,7 +506,7 @@ func (f failure) Fatalf(format string, args ...any) {
 // The same with whatever services do, and however often it is killed.
 func TestKilledAtRandom(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		dir, err := os.MkdirTemp(t.TempDir(), "")
+		dir, err := os.MkdirTemp(inMemory, "spool")
 		if err != nil {
 			r.Fatal(err)
 		}

@@ -64,6 +64,7 @@ type Writer struct {
 
 type source struct {
 	fd, lane int
+	kind     uint32 // of its blocks
 	over     bool
 	ending   *ending // see End
 }
@@ -108,7 +109,21 @@ func (w *Writer) Add(service, stream string, fd int) error {
 		unix.Close(fd)
 		return err
 	}
-	s := &source{fd: fd}
+	return w.add(&source{fd: fd, kind: fromStream}, service, stream)
+}
+
+// AddSocket reads what a jail's programs send to syslogd, from the bound datagram
+// socket fd, which it owns from now on. Its lines are of the service syslog.
+func (w *Writer) AddSocket(fd int) error {
+	if err := unix.SetNonblock(fd, true); err != nil {
+		unix.Close(fd)
+		return err
+	}
+	return w.add(&source{fd: fd, kind: datagram}, "syslog", "out")
+}
+
+func (w *Writer) add(s *source, service, stream string) (err error) {
+	fd := s.fd
 	if s.lane, err = w.spool.lane(service, stream); err != nil {
 		w.Note(ownService, fmt.Sprintf("the spool has no room for %s of %s: %v; a line that it has begun would be lost with the supervisor", stream, service, err))
 	}
@@ -140,19 +155,23 @@ func (w *Writer) read(s *source) int {
 	if w.paused() || w.streams[s.fd] != s { // it may have been ended meanwhile
 		return 0
 	}
-	size, err := pending(s.fd)
-	if err != nil {
-		s.over = true
-		return 0
+	size := blockSize
+	if s.kind == fromStream {
+		var err error
+		if size, err = pending(s.fd); err != nil {
+			s.over = true
+			return 0
+		}
+		// With nothing there, a read finds out whether it is the end.
+		size = max(min(size, blockSize), 1)
 	}
-	// With nothing there, a read finds out whether it is the end.
-	w.spool.begin(fromStream, s.lane, max(min(size, blockSize), 1), w.now())
+	w.spool.begin(s.kind, s.lane, size, w.now())
 	w.spool.poison()
 	w.spool.activate()
 	n, err := unix.Read(s.fd, w.spool.data[:w.spool.block.asked])
 	if n <= 0 {
 		w.spool.cancel()
-		s.over = err != unix.EAGAIN && err != unix.EINTR
+		s.over = err != unix.EAGAIN && err != unix.EINTR && (err != nil || s.kind == fromStream) // an empty datagram is no end
 		return 0
 	}
 	w.spool.at()
@@ -209,6 +228,13 @@ func (w *Writer) put() {
 		}
 		carry = r.carry
 		w.spool.at()
+	case datagram:
+		begun = w.spool.lanes[b.lane]
+		data := w.spool.bytes()
+		w.count.bytes += uint64(len(data))
+		eachMessage(data, func(stream string, text []byte, full bool) {
+			w.take(&Line{Time: now, Service: begun.service, Stream: stream, Full: full, Text: text})
+		})
 	case ownNote:
 		name, text, _ := bytes.Cut(w.spool.bytes(), []byte{' '})
 		service := string(name)
