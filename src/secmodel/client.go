@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -256,6 +257,7 @@ func listBy(call func(old []byte) (int, error), node string, size int) (snapshot
 		maxList = 512 << 20 // more is a fault
 	)
 	b := make([]byte, 32<<10)
+	node, _, _ = strings.Cut(node, ".")
 	for range tries {
 		n, err := call(b)
 		switch {

@@ -497,3 +497,43 @@ func TestEnterBadFilter(t *testing.T) {
 		t.Errorf("%q, %v", out, err)
 	}
 }
+
+// Who waits for events is not disturbed by a signal, and told why nothing will
+// come; the end of his context ends the kernel's waiting by a request, after
+// which the connection is as good as before.
+func TestNextEvents(t *testing.T) {
+	f := newFake(t)
+	f.list("policy", sizeRule)
+	f.list("events.7.1.2.1", sizeEvent, &eventData{seq: 1<<32 + 4, id: 7}, &eventData{seq: 1<<32 + 3, id: 7})
+	list := f.nodes["events.7.1.2.1"]
+	broken := 3
+	f.node("events.7.1.2.1", func(new []byte, room int) ([]byte, unix.Errno) {
+		if broken--; broken >= 0 {
+			return nil, unix.EINTR
+		}
+		return list(new, room)
+	})
+	c := f.client()
+	all, err := c.NextEvents(context.Background(), 7, 1<<32+2)
+	if err != nil || len(all) != 2 || all[0].Seq != 1<<32+3 || all[1].Seq != 1<<32+4 || broken != -1 {
+		t.Errorf("%+v, %v, %d", all, err, broken)
+	}
+	for errno, want := range map[unix.Errno]error{unix.ESRCH: ErrNoJail, unix.EPERM: ErrNotRoot, unix.EAGAIN: unix.EAGAIN} {
+		f.node("events.8.0.0.1", func([]byte, int) ([]byte, unix.Errno) { return nil, errno })
+		if _, err := c.NextEvents(context.Background(), 8, 0); !errors.Is(err, want) {
+			t.Errorf("%v: %v", errno, err)
+		}
+	}
+	// The fake, which answers one after the other, waits for the context.
+	ctx, cancel := context.WithCancel(context.Background())
+	f.node("events.9.0.0.1", func([]byte, int) ([]byte, unix.Errno) {
+		cancel()
+		return nil, unix.EINTR
+	})
+	if _, err := c.NextEvents(ctx, 9, 0); !errors.Is(err, context.Canceled) {
+		t.Errorf("a context that ends: %v", err)
+	}
+	if _, err := c.NextEvents(context.Background(), 7, 1<<32+2); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}

@@ -203,6 +203,8 @@ func (f *fake) answer(op uint32, name string, new []byte, room int) ([]byte, uni
 			return b, errno, nil
 		}
 		return b, 0, unix.UnixRights(f.root)
+	case opEnd:
+		return nil, 0, nil
 	case opEntered:
 		f.entered <- true
 		return nil, 0, nil
