@@ -121,6 +121,8 @@ type file struct {
 	part  []byte // of a line whose end is still to come
 	long  bool   // it was too long, and its beginning is dropped
 	last  time.Time
+
+	wanted func(line []byte) bool // nil: each is
 }
 
 func (f *file) same(other *file) bool {
@@ -263,7 +265,7 @@ func (f *file) damaged(text string) *Record {
 // parse reads a line. Half a line that was torn does not hide the record that
 // was written behind it.
 func (f *file) parse(line []byte, give func(*Record) error) error {
-	if len(line) == 0 {
+	if len(line) == 0 || f.wanted != nil && !f.wanted(line) {
 		return nil
 	}
 	if r := decode(line); r != nil {

@@ -1,6 +1,8 @@
 package jailctl
 
 import (
+	"errors"
+
 	"github.com/urfave/cli/v2"
 
 	"jails/src/secmodel"
@@ -21,7 +23,11 @@ func superviseCommand() *cli.Command {
 		},
 		BashComplete: completeJails,
 		Action: connected(1, 1, func(c *cli.Context, k *secmodel.Client, args []string) error {
-			return supervise.Run(args[0], c.String("definition"), k)
+			events, err := secmodel.Open() // who waits for events keeps others from the client
+			if err != nil {
+				return err
+			}
+			return errors.Join(supervise.Run(args[0], c.String("definition"), k, events), events.Close())
 		}),
 	}
 }

@@ -89,11 +89,18 @@ func (c *Client) Wait(ctx context.Context, id ID) error {
 // End kills what is in a jail, waits until it is gone, and destroys the jail.
 // A jail that does not exist is as good.
 func (c *Client) End(ctx context.Context, id ID) error {
+	return c.EndAfter(ctx, id, func() {})
+}
+
+// EndAfter is End, but calls last when nothing is in the jail any more, which
+// is still there to be asked.
+func (c *Client) EndAfter(ctx context.Context, id ID, last func()) error {
 	err := c.Kill(id, int(syscall.SIGKILL))
 	if err == nil {
 		err = c.Wait(ctx, id)
 	}
 	if err == nil {
+		last()
 		err = c.Destroy(id)
 	}
 	if errors.Is(err, ErrNoJail) {

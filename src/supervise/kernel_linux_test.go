@@ -12,10 +12,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"jails/src/durable"
 	"jails/src/secmodel"
 )
 
@@ -179,13 +181,14 @@ func (k marks) Kill(id secmodel.ID, signal int) error {
 	return nil
 }
 
-func (k marks) End(ctx context.Context, id secmodel.ID) error {
+func (k marks) EndAfter(ctx context.Context, id secmodel.ID, last func()) error {
 	err := k.Kill(id, int(unix.SIGKILL))
 	for err == nil && len(k.members(id)) > 0 {
 		err = ctx.Err()
 		time.Sleep(time.Millisecond)
 	}
 	if err == nil {
+		last()
 		err = k.Destroy(id)
 	}
 	if errors.Is(err, secmodel.ErrNoJail) {
@@ -199,4 +202,58 @@ func (k marks) Destroy(id secmodel.ID) error {
 		return fmt.Errorf("%d members: %w", n, secmodel.ErrBusy)
 	}
 	return os.Remove(k.path(id))
+}
+
+// events are what a test says that jails were denied.
+func (k marks) events() markedEvents { return markedEvents{k} }
+
+type markedEvents struct{ k marks }
+
+func (m markedEvents) path(id secmodel.ID) string {
+	return filepath.Join(m.k.dir, "events."+id.String())
+}
+
+func (m markedEvents) Events(id secmodel.ID, since uint64) (after []secmodel.Event, err error) {
+	b, err := os.ReadFile(m.path(id))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	var all []secmodel.Event
+	if err == nil {
+		err = json.Unmarshal(b, &all)
+	}
+	for _, e := range all {
+		if e.Seq > since {
+			after = append(after, e)
+		}
+	}
+	return after, err
+}
+
+func (m markedEvents) NextEvents(ctx context.Context, id secmodel.ID, since uint64) ([]secmodel.Event, error) {
+	for {
+		if j, err := m.k.load(id); err != nil || j.State == secmodel.Dying {
+			return nil, secmodel.ErrNoJail
+		}
+		if all, err := m.Events(id, since); len(all) > 0 || err != nil {
+			return all, err
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// deny makes the jail's latest events those.
+func (m markedEvents) deny(t *testing.T, id secmodel.ID, all ...secmodel.Event) {
+	t.Helper()
+	b, err := json.Marshal(all)
+	if err == nil {
+		err = durable.WriteFile(m.path(id), b, 0o600, false)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }

@@ -46,10 +46,11 @@ func (s *supervisor) crashed() {
 	s.enterState(restarting)
 	s.note("%s; killing what is left of the jail, to start it afresh", why)
 	s.notice.progress(why + "; starting the jail afresh")
+	old, denials := s.id, s.denials
 	var id secmodel.ID
 	s.work(func() error {
 		var err error
-		id, err = recreate(s.kernel, s.name, s.id)
+		id, err = recreate(s.kernel, s.name, old, denials.last)
 		return err
 	}, func(err error) {
 		s.log.Finish()
@@ -66,6 +67,7 @@ func (s *supervisor) crashed() {
 			s.finish(fmt.Errorf("jail %s could not be created anew after %s: %w", s.name, why, err))
 		default:
 			s.id = id
+			s.watchDenials(time.Now())
 			s.restart = s.loop.After(s.backoff(), s.launch)
 		}
 	})
@@ -82,7 +84,7 @@ var errKilled = errors.New("the jail is gone or being killed")
 
 // recreate replaces a jail by a new one of the same name, root and
 // configuration, with no process left of the old one.
-func recreate(k Kernel, name string, id secmodel.ID) (secmodel.ID, error) {
+func recreate(k Kernel, name string, id secmodel.ID, last func()) (secmodel.ID, error) {
 	j, err := k.Lookup(id.String())
 	if errors.Is(err, secmodel.ErrNoJail) || err == nil && j.State == secmodel.Dying {
 		return 0, errKilled
@@ -101,7 +103,7 @@ func recreate(k Kernel, name string, id secmodel.ID) (secmodel.ID, error) {
 			config.Ports = append(config.Ports, p.Port)
 		}
 	}
-	if err := k.End(context.Background(), id); err != nil {
+	if err := k.EndAfter(context.Background(), id, last); err != nil {
 		return 0, err
 	}
 	return k.Create(name, j.Root, config)
@@ -159,8 +161,8 @@ func (s *supervisor) finish(err error) {
 		s.note("%v", err)
 	}
 	s.progress("killing the jail's last processes")
-	id := s.id
-	s.work(func() error { return s.kernel.End(context.Background(), id) }, func(removed error) {
+	id, denials := s.id, s.denials
+	s.work(func() error { return s.kernel.EndAfter(context.Background(), id, denials.last) }, func(removed error) {
 		if s.init != nil {
 			s.init.Close()
 			s.init = nil

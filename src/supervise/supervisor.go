@@ -33,7 +33,7 @@ type Kernel interface {
 	Ports() ([]secmodel.PortOwner, error)
 	Create(name, root string, c secmodel.Config) (secmodel.ID, error)
 	Set(id secmodel.ID, c secmodel.Change) error
-	End(ctx context.Context, id secmodel.ID) error
+	EndAfter(ctx context.Context, id secmodel.ID, last func()) error
 }
 
 // ownName stands on the supervisor's own lines in the log.
@@ -74,6 +74,8 @@ type supervisor struct {
 	server  *control.Server
 	askers  []asker // of the stop
 	restart *event.Timer
+	events  Events
+	denials *denials // of the jail id
 
 	state    state
 	since    time.Time
@@ -103,9 +105,10 @@ type asker struct {
 // Run supervises a jail until it is stopped. definition is the path of its
 // file, "" being the usual one. log hears of what goes wrong before the jail's
 // own log is open.
-func Run(name, definition string, kernel Kernel) error {
+// events, if it is not nil, tells what the jail was denied, which is recorded.
+func Run(name, definition string, kernel Kernel, events Events) error {
 	notice := notice{fd: inheritedNotice()}
-	err := run(name, definition, kernel, &notice)
+	err := run(name, definition, kernel, events, &notice)
 	if err != nil {
 		notice.fail(exit.Code(err), err.Error())
 	}
@@ -128,7 +131,7 @@ func inheritedNotice() int {
 // startPatience is how long a new supervisor waits for an old one to end.
 const startPatience = 2 * time.Second
 
-func run(name, definition string, kernel Kernel, notice *notice) error {
+func run(name, definition string, kernel Kernel, events Events, notice *notice) error {
 	runtime.GOMAXPROCS(1)
 	debug.SetGCPercent(20)
 	// Counts while the loop waits with the collector off: without a limit Go
@@ -150,7 +153,7 @@ func run(name, definition string, kernel Kernel, notice *notice) error {
 	}
 	def.Name = name
 	s := &supervisor{
-		name: name, layout: layout, kernel: kernel, notice: *notice, state: starting, since: time.Now(),
+		name: name, layout: layout, kernel: kernel, events: events, notice: *notice, state: starting, since: time.Now(),
 	}
 	defer func() { *notice = s.notice }()
 	s.logging = def.Log
@@ -194,6 +197,7 @@ func run(name, definition string, kernel Kernel, notice *notice) error {
 	if err = s.begin(j); err == nil {
 		err = s.loop.Run()
 	}
+	s.denials.stop()
 	if err == nil {
 		err = s.err
 	}
@@ -208,6 +212,7 @@ func (s *supervisor) begin(j secmodel.Jail) error {
 	if err := s.listen(); err != nil {
 		return err
 	}
+	s.watchDenials(j.Created)
 	s.loop.Children(s.reaped)
 	s.loop.Signals(func(g unix.Signal) { s.stop(0, "told to by "+unix.SignalName(g)) }, unix.SIGTERM, unix.SIGINT)
 	s.loop.Signals(func(unix.Signal) {}, unix.SIGHUP) // a terminal that goes away is no reason to stop

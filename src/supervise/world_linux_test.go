@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 		os.Exit(jailinit.Run(os.Stderr, func(id uint32) error { return k.Enter(secmodel.ID(id)) }))
 	}
 	if name, ok := strings.CutPrefix(os.Args[0], "jailctl: supervise "); ok {
-		os.Exit(exit.Code(Run(name, "", k)))
+		os.Exit(exit.Code(Run(name, "", k, k.events())))
 	}
 	host.Main(m)
 }

@@ -33,7 +33,7 @@ func (none) Create(string, string, secmodel.Config) (secmodel.ID, error) {
 
 func (none) Set(secmodel.ID, secmodel.Change) error { return nil }
 
-func (none) End(context.Context, secmodel.ID) error { return nil }
+func (none) EndAfter(context.Context, secmodel.ID, func()) error { return nil }
 
 func main() {
 	if os.Args[0] == "jail-init" {
@@ -43,7 +43,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: unjailed NAME")
 		os.Exit(exit.Usage)
 	}
-	if err := supervise.Run(os.Args[1], "", none{os.Args[1]}); err != nil {
+	if err := supervise.Run(os.Args[1], "", none{os.Args[1]}, nil); err != nil {
 		fmt.Fprintln(os.Stderr, "unjailed:", err)
 		os.Exit(exit.Code(err))
 	}
