@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { host.Main(m) }
 func TestNginxUnderWrk(t *testing.T) {
 	nginx, wrk := program(t, "nginx", "nginx-light"), program(t, "wrk", "wrk")
 	h := host.New(t)
-	root, port := rootWith(t, h, nginx), host.FreePort(t)
+	root, port := rootWith(t, h, "root", nginx), host.FreePort(t)
 	for _, dir := range []string{"var/log/nginx", "var/lib/nginx", "run", "www"} {
 		mkdir(t, filepath.Join(root, dir))
 	}
@@ -59,7 +59,7 @@ http {
 func TestRedisUnderBenchmark(t *testing.T) {
 	redis, benchmark := program(t, "redis-server", "redis-server"), program(t, "redis-benchmark", "redis-tools")
 	h := host.New(t)
-	root, port := rootWith(t, h, redis), host.FreePort(t)
+	root, port := rootWith(t, h, "root", redis), host.FreePort(t)
 	mkdir(t, filepath.Join(root, "data"))
 	start(t, h, "redis", root, port, fmt.Sprintf(`"%s", "--port", "%d", "--bind", "127.0.0.1", "--dir", "/data"`, redis, port))
 	arrives(t, h, "redis", "Ready to accept connections")
@@ -80,12 +80,11 @@ func TestRedisUnderBenchmark(t *testing.T) {
 	stop(t, h, "redis")
 }
 
-// start writes the jail's definition, starts it, and checks that nobody else
-// may have its port.
+// start starts a jail with one service, and checks that nobody else may have
+// its port.
 func start(t *testing.T, h *host.Host, name, root string, port int, command string) {
 	t.Helper()
-	mkdir(t, filepath.Join(h.Dir, "etc/jails"))
-	write(t, filepath.Join(h.Dir, "etc/jails", name+".toml"), fmt.Sprintf(`root  = "%s"
+	startJail(t, h, name, fmt.Sprintf(`root  = "%s"
 level = "high"
 ports = ["%d/tcp"]
 
@@ -94,6 +93,16 @@ name    = "%s"
 command = [%s]
 ready   = "tcp:%d"
 `, root, port, name, command, port))
+	if out := h.Run(t, "jailctl", "ports"); !strings.Contains(out, strconv.Itoa(port)) {
+		t.Errorf("port %d is not reserved: %s", port, out)
+	}
+}
+
+// startJail writes the jail's definition and starts it.
+func startJail(t *testing.T, h *host.Host, name, definition string) {
+	t.Helper()
+	mkdir(t, filepath.Join(h.Dir, "etc/jails"))
+	write(t, filepath.Join(h.Dir, "etc/jails", name+".toml"), definition)
 	t.Cleanup(func() {
 		if t.Failed() {
 			out, err := h.Try("jailmgr", "logs", name)
@@ -103,9 +112,6 @@ ready   = "tcp:%d"
 		}
 	})
 	t.Log(h.Run(t, "jailmgr", "start", name))
-	if out := h.Run(t, "jailctl", "ports"); !strings.Contains(out, strconv.Itoa(port)) {
-		t.Errorf("port %d is not reserved: %s", port, out)
-	}
 }
 
 func stop(t *testing.T, h *host.Host, name string) {
@@ -141,31 +147,38 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// rootWith makes a root directory that holds the program and its libraries.
-func rootWith(t *testing.T, h *host.Host, program string) string {
+// rootWith makes a root directory of that name that holds the programs, or
+// files that one of them loads, and their libraries.
+func rootWith(t *testing.T, h *host.Host, name string, programs ...string) string {
 	t.Helper()
-	root := filepath.Join(h.Dir, "root")
+	root := filepath.Join(h.Dir, name)
 	for _, dir := range []string{"dev", "etc", "tmp"} {
 		mkdir(t, filepath.Join(root, dir))
 	}
 	write(t, filepath.Join(root, "etc/passwd"), "root:x:0:0:root:/:/bin/sh\n")
 	write(t, filepath.Join(root, "etc/group"), "root:x:0:\n")
-	out, err := exec.Command("ldd", program).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	files := append(regexp.MustCompile(`/\S+`).FindAllString(string(out), -1), program)
-	for _, file := range files {
-		mkdir(t, filepath.Join(root, filepath.Dir(file)))
-		data, err := os.ReadFile(file)
+	for _, program := range programs {
+		out, err := exec.Command("ldd", program).Output()
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("ldd %s: %v", program, err)
 		}
-		if err := os.WriteFile(filepath.Join(root, file), data, 0o755); err != nil {
-			t.Fatal(err)
+		for _, file := range append(regexp.MustCompile(`/\S+`).FindAllString(string(out), -1), program) {
+			copyFile(t, file, filepath.Join(root, file))
 		}
 	}
 	return root
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	data, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mkdir(t, filepath.Dir(to))
+	if err := os.WriteFile(to, data, 0o755); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func mkdir(t *testing.T, dir string) {
