@@ -187,7 +187,7 @@ func loadSpool(path string) (_ *Spool, err error) {
 			return nil, err
 		}
 		if err := s.resize(0); err != nil {
-			return nil, err
+			return nil, errors.Join(err, os.Remove(path))
 		}
 		s.version = spoolVersion
 		atomic.StoreUint64((*uint64)(unsafe.Pointer(&s.magic)), *(*uint64)(unsafe.Pointer(&spoolMagic)))

@@ -663,3 +663,68 @@ func FuzzSpool(f *testing.F) {
 		finish(t, path)
 	})
 }
+
+// A line that one jail's service has begun is not joined to what one of the
+// next jail says, nor is one whose stream is gone.
+func TestSpoolOfAnotherJail(t *testing.T) {
+	dir := t.TempDir()
+	th := newTheatre(t, dir, false, 1<<20)
+	defer th.close()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	th.say(0, "begun")
+	th.say(1, "begun too")
+	th.turn()
+	th.w.spool.Remember(3, moment)
+	reopen := func() {
+		th.close()
+		for _, a := range th.streams {
+			a.wrote = nil
+		}
+		loop, err := event.New()
+		if err != nil {
+			t.Fatal(err)
+		}
+		th.loop, th.file = loop, &File{Dir: filepath.Join(dir, "log"), Keep: 10, Size: 1 << 20}
+		th.w = NewWriter(loop, th.file, nil, false, OpenSpool(filepath.Join(dir, "spool")))
+	}
+	reopen()
+	if n, since := th.w.spool.Remembered(); th.w.spool.Jail() != 1 || n != 3 || !since.Equal(moment) {
+		t.Errorf("jail %d, %d restarts, since %v", th.w.spool.Jail(), n, since)
+	}
+	add := func(a *actor) {
+		fd, err := unix.FcntlInt(uintptr(a.read), unix.F_DUPFD_CLOEXEC, 0)
+		if err == nil {
+			err = th.w.Add(a.name, "out", fd)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	add(th.streams[0])
+	th.w.Settle(1) // b's stream is gone
+	th.say(0, " here\nand")
+	th.turn()
+	reopen()
+	th.w.Settle(2)
+	add(th.streams[0])
+	th.say(0, "new\n")
+	th.turn()
+	var got []string
+	if err := Read(th.file.Dir, Filter{}, func(l Line) error {
+		got = append(got, fmt.Sprint(l.Service, l.Full, string(l.Text)))
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if s := strings.Join(got, ","); s != "bfalsebegun too,atruebegun here,afalseand,atruenew" {
+		t.Errorf("got %s", s)
+	}
+	for _, a := range th.streams {
+		unix.Close(a.read)
+		unix.Close(a.write)
+	}
+	unix.Close(th.socket[0])
+	unix.Close(th.socket[1])
+}
