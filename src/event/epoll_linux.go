@@ -12,7 +12,7 @@ type epoll struct {
 	events    [64]unix.EpollEvent
 }
 
-func newPoller() (poller, error) {
+func newSystem() (System, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, err
@@ -23,16 +23,16 @@ func newPoller() (poller, error) {
 		return nil, err
 	}
 	p := &epoll{fd: fd, waker: waker, start: time.Now()}
-	if err := p.set(waker, 0, Readable); err != nil {
-		p.close()
+	if err := p.Set(waker, 0, Readable); err != nil {
+		p.Close()
 		return nil, err
 	}
 	return p, nil
 }
 
-func (p *epoll) now() time.Duration { return time.Since(p.start) }
+func (p *epoll) Now() time.Duration { return time.Since(p.start) }
 
-func (p *epoll) set(fd int, old, mode Mode) error {
+func (p *epoll) Set(fd int, old, mode Mode) error {
 	e := unix.EpollEvent{Fd: int32(fd)}
 	if mode&Readable != 0 {
 		e.Events |= unix.EPOLLIN | unix.EPOLLRDHUP
@@ -53,7 +53,7 @@ func (p *epoll) set(fd int, old, mode Mode) error {
 	return unix.EpollCtl(p.fd, op, fd, &e)
 }
 
-func (p *epoll) wait(timeout time.Duration, found []ready) (int, error) {
+func (p *epoll) Wait(timeout time.Duration, found []Ready) (int, error) {
 	ms := -1
 	if timeout >= 0 { // rounded up: a timer is never early
 		ms = int(min((timeout+time.Millisecond-1)/time.Millisecond, 1<<30))
@@ -79,19 +79,19 @@ func (p *epoll) wait(timeout time.Duration, found []ready) (int, error) {
 		if e.Events&(unix.EPOLLOUT|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 			mode |= Writable
 		}
-		found[count] = ready{int(e.Fd), mode}
+		found[count] = Ready{int(e.Fd), mode}
 		count++
 	}
 	return count, nil
 }
 
-func (p *epoll) wake() error {
+func (p *epoll) Wake() error {
 	one := [8]byte{1, 1, 1, 1, 1, 1, 1, 1} // not zero in either byte order
 	_, err := unix.Write(p.waker, one[:])
 	return err
 }
 
-func (p *epoll) close() error {
+func (p *epoll) Close() error {
 	unix.Close(p.waker)
 	return unix.Close(p.fd)
 }

@@ -27,40 +27,44 @@ const (
 	Writable                  // or in error
 )
 
-// ready is a descriptor that a poller found ready.
-type ready struct {
-	fd   int
-	mode Mode
+// Ready is a descriptor that was found ready.
+type Ready struct {
+	FD   int
+	Mode Mode
 }
 
-// poller is the system's way to wait: epoll, kqueue, or a simulation. All
-// but wake are called by the loop's goroutine only.
-type poller interface {
-	// set changes what fd is watched for; 0 is nothing.
-	set(fd int, old, mode Mode) error
-	// wait fills in what is ready, after at most timeout; below 0 it
+// System is what a loop waits by: epoll, kqueue, or a simulation. All but Wake
+// are called by the loop's goroutine only.
+type System interface {
+	// Set changes what fd is watched for; 0 is nothing.
+	Set(fd int, old, mode Mode) error
+	// Wait fills in what is ready, after at most timeout; below 0 it
 	// waits for ever.
-	wait(timeout time.Duration, found []ready) (int, error)
-	// wake makes wait return early, once. Any goroutine may call it.
-	wake() error
-	now() time.Duration
-	close() error
+	Wait(timeout time.Duration, found []Ready) (int, error)
+	// Wake makes Wait return early, once. Any goroutine may call it.
+	Wake() error
+	// Now is monotonic.
+	Now() time.Duration
+	Close() error
 }
+
+// Reap gives a child that has ended, or 0 or an error if none has.
+type Reap func() (pid int, status unix.WaitStatus, err error)
 
 // Loop calls back what is due, one at a time. Its methods belong to the
 // goroutine that calls Run, and to callbacks; Post alone may be called from
 // anywhere.
 type Loop struct {
-	poll    poller
+	poll    System
 	watches map[int]*watch
 	timers  timers
 	armed   uint64 // counts timers, so that equal times keep their order
-	found   [64]ready
-	batch   []ready // the rest of what wait found
+	found   [64]Ready
+	batch   []Ready // the rest of what wait found
 	stopped bool
 
 	children func(pid int, status unix.WaitStatus)
-	reap     func() (int, unix.WaitStatus, error)
+	reap     Reap
 	ended    chan struct{}
 	relay    sync.WaitGroup
 
@@ -76,20 +80,24 @@ type watch struct {
 
 // New makes a loop on the system's own events.
 func New() (*Loop, error) {
-	p, err := newPoller()
+	s, err := newSystem()
 	if err != nil {
 		return nil, err
 	}
-	return newLoop(p), nil
+	l, _ := On(s, reapChild)
+	return l, nil
 }
 
-func newLoop(p poller) *Loop {
-	return &Loop{poll: p, watches: make(map[int]*watch), ended: make(chan struct{}), reap: reapChild}
+// On makes a loop on another system. childEnded is for that to call, from any
+// goroutine, when children have ended.
+func On(s System, reap Reap) (l *Loop, childEnded func()) {
+	l = &Loop{poll: s, watches: make(map[int]*watch), ended: make(chan struct{}), reap: reap}
+	return l, func() { l.Post(l.reapAll) }
 }
 
 // Now is the monotonic time on the loop's clock: setting the system's clock
 // does not move it.
-func (l *Loop) Now() time.Duration { return l.poll.now() }
+func (l *Loop) Now() time.Duration { return l.poll.Now() }
 
 // Watch calls back whenever fd is ready in one of the modes. The caller makes
 // fd non-blocking, and calls Forget before it closes fd.
@@ -97,7 +105,7 @@ func (l *Loop) Watch(fd int, mode Mode, call func(Mode)) error {
 	if l.watches[fd] != nil {
 		return fmt.Errorf("descriptor %d is watched already", fd)
 	}
-	if err := l.poll.set(fd, 0, mode); err != nil {
+	if err := l.poll.Set(fd, 0, mode); err != nil {
 		return fmt.Errorf("watch descriptor %d: %w", fd, err)
 	}
 	l.watches[fd] = &watch{mode, call}
@@ -113,7 +121,7 @@ func (l *Loop) Change(fd int, mode Mode) error {
 	if w.mode == mode {
 		return nil
 	}
-	if err := l.poll.set(fd, w.mode, mode); err != nil {
+	if err := l.poll.Set(fd, w.mode, mode); err != nil {
 		return fmt.Errorf("watch descriptor %d: %w", fd, err)
 	}
 	w.mode = mode
@@ -130,10 +138,10 @@ func (l *Loop) Forget(fd int) {
 	delete(l.watches, fd)
 	// Only a descriptor closed too early makes this fail, and that is gone
 	// from the kernel's list by itself.
-	_ = l.poll.set(fd, w.mode, 0)
+	_ = l.poll.Set(fd, w.mode, 0)
 	for i := range l.batch {
-		if l.batch[i].fd == fd {
-			l.batch[i].mode = 0
+		if l.batch[i].FD == fd {
+			l.batch[i].Mode = 0
 		}
 	}
 }
@@ -147,7 +155,7 @@ func (l *Loop) Post(f func()) {
 	}
 	l.posted = append(l.posted, f)
 	if len(l.posted) == 1 {
-		_ = l.poll.wake() // full of wake-ups already is as good
+		_ = l.poll.Wake() // full of wake-ups already is as good
 	}
 }
 
@@ -225,8 +233,8 @@ func (l *Loop) Run() error {
 		for len(l.batch) > 0 && !l.stopped {
 			r := l.batch[0]
 			l.batch = l.batch[1:]
-			if w := l.watches[r.fd]; w != nil && r.mode&w.mode != 0 {
-				w.call(r.mode & w.mode)
+			if w := l.watches[r.FD]; w != nil && r.Mode&w.mode != 0 {
+				w.call(r.Mode & w.mode)
 			}
 		}
 		l.batch = nil
@@ -242,7 +250,7 @@ func (l *Loop) wait() (int, error) {
 	if timeout < 0 || timeout > time.Minute {
 		defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	}
-	return l.poll.wait(timeout, l.found[:])
+	return l.poll.Wait(timeout, l.found[:])
 }
 
 // Stop makes Run return once the callback that calls it has; Run may be
@@ -261,7 +269,7 @@ func (l *Loop) Close() error {
 	l.mu.Unlock()
 	close(l.ended)
 	l.relay.Wait()
-	return l.poll.close()
+	return l.poll.Close()
 }
 
 func (l *Loop) runPosted() {

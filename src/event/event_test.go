@@ -1,7 +1,6 @@
 package event
 
 import (
-	"errors"
 	"os"
 	"slices"
 	"syscall"
@@ -52,61 +51,6 @@ func pipe(t *testing.T) (r, w int) {
 	}
 	t.Cleanup(func() { unix.Close(fds[0]); unix.Close(fds[1]) })
 	return fds[0], fds[1]
-}
-
-func TestSimulatedTimers(t *testing.T) {
-	l, s := Simulate()
-	var got []string
-	note := func(what string) func() { return func() { got = append(got, l.Now().String()+" "+what) } }
-	l.After(3*time.Second, note("c"))
-	l.After(time.Second, note("a"))
-	l.After(time.Second, note("b"))
-	dead := l.After(2*time.Second, note("stopped"))
-	l.After(time.Second, func() {
-		dead.Stop()
-		dead.Stop()
-		l.After(-1, note("at once"))
-		l.Post(note("posted"))
-	})
-	if err := l.Run(); !errors.Is(err, ErrIdle) {
-		t.Fatal(err)
-	}
-	if want := []string{"1s a", "1s b", "1s at once", "1s posted", "3s c"}; !slices.Equal(got, want) {
-		t.Errorf("got %q", got)
-	}
-	if dead.Armed() || s.Sleeps != 3 {
-		t.Errorf("armed %v, slept %d times", dead.Armed(), s.Sleeps)
-	}
-	(*Timer)(nil).Stop()
-}
-
-func TestSimulatedDescriptorsAndChildren(t *testing.T) {
-	l, s := Simulate()
-	calls := 0
-	if err := l.Watch(5, Readable, func(Mode) {
-		calls++
-		if calls == 3 {
-			l.Forget(5)
-			l.Forget(6) // ready in the same batch
-		}
-	}); err != nil {
-		t.Fatal(err)
-	}
-	if l.Watch(5, Readable, nil) == nil || l.Change(7, Readable) == nil {
-		t.Error("watched twice, or changed unwatched")
-	}
-	s.Ready(5, Readable|Writable)
-	if err := l.Run(); !errors.Is(err, ErrIdle) || calls != 3 {
-		t.Fatalf("%v after %d calls", err, calls)
-	}
-	var ended []int
-	l.children = func(pid int, _ unix.WaitStatus) { ended = append(ended, pid) }
-	s.Exit(10, 0)
-	s.Exit(11, 256)
-	s.ReapNow(l)
-	if err := l.Run(); !errors.Is(err, ErrIdle) || !slices.Equal(ended, []int{10, 11}) {
-		t.Errorf("%v, ended %v", err, ended)
-	}
 }
 
 func TestForgottenInTheSameBatch(t *testing.T) {

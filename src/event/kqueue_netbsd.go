@@ -13,7 +13,7 @@ type kqueue struct {
 	events [64]unix.Kevent_t
 }
 
-func newPoller() (poller, error) {
+func newSystem() (System, error) {
 	fd, err := unix.Kqueue()
 	if err != nil {
 		return nil, err
@@ -24,16 +24,16 @@ func newPoller() (poller, error) {
 		unix.Close(fd)
 		return nil, err
 	}
-	if err := p.set(p.waker[0], 0, Readable); err != nil {
-		p.close()
+	if err := p.Set(p.waker[0], 0, Readable); err != nil {
+		p.Close()
 		return nil, err
 	}
 	return p, nil
 }
 
-func (p *kqueue) now() time.Duration { return time.Since(p.start) }
+func (p *kqueue) Now() time.Duration { return time.Since(p.start) }
 
-func (p *kqueue) set(fd int, old, mode Mode) error {
+func (p *kqueue) Set(fd int, old, mode Mode) error {
 	var changes [2]unix.Kevent_t
 	n := 0
 	change := func(bit Mode, filter int) {
@@ -56,7 +56,7 @@ func (p *kqueue) set(fd int, old, mode Mode) error {
 	return err
 }
 
-func (p *kqueue) wait(timeout time.Duration, found []ready) (int, error) {
+func (p *kqueue) Wait(timeout time.Duration, found []Ready) (int, error) {
 	var until *unix.Timespec
 	if timeout >= 0 {
 		t := unix.NsecToTimespec(int64(min(timeout, 1e6*time.Second)))
@@ -84,18 +84,18 @@ func (p *kqueue) wait(timeout time.Duration, found []ready) (int, error) {
 		if int32(e.Filter) == unix.EVFILT_WRITE {
 			mode = Writable
 		}
-		found[count] = ready{int(e.Ident), mode}
+		found[count] = Ready{int(e.Ident), mode}
 		count++
 	}
 	return count, nil
 }
 
-func (p *kqueue) wake() error {
+func (p *kqueue) Wake() error {
 	_, err := unix.Write(p.waker[1], []byte{1})
 	return err
 }
 
-func (p *kqueue) close() error {
+func (p *kqueue) Close() error {
 	unix.Close(p.waker[0])
 	unix.Close(p.waker[1])
 	return unix.Close(p.fd)

@@ -100,11 +100,7 @@ func prepare(enter Enter) (*process, int, error) {
 	if err := setup.check(); err != nil {
 		return nil, exitSoftware, err
 	}
-	p := &process{setup: setup, regroup: account.MayRegroup(), mostAskers: control.MaxPeers}
-	p.services = make([]*Service, len(setup.Services))
-	for i := range setup.Services {
-		p.services[i] = &setup.Services[i]
-	}
+	p := newProcess(setup, host{account.MayRegroup()})
 	if err := p.openStreams(); err != nil {
 		return nil, exitSystem, err
 	}

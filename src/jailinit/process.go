@@ -16,7 +16,7 @@ import (
 // process is jail-init itself. All of it belongs to the loop.
 type process struct {
 	setup     Setup
-	regroup   bool   // services get their supplementary groups
+	system    system
 	fileLimit uint64 // the jail's of open files, or 0
 	loop      *event.Loop
 	graph     *service.Graph
@@ -51,17 +51,21 @@ type job struct {
 	finish int // the finish command's process, or 0
 }
 
+func newProcess(setup Setup, system system) *process {
+	p := &process{setup: setup, system: system, mostAskers: control.MaxPeers}
+	for i := range setup.Services {
+		p.services = append(p.services, &setup.Services[i])
+	}
+	return p
+}
+
 // begin runs once, in the jail.
 func (p *process) begin() error {
-	var err error
-	if p.graph, err = service.New(specs(p.setup.Services), rand.Float64); err != nil {
+	if err := p.ready(); err != nil {
 		return err
 	}
-	p.setup.Services = nil // p.services has them
-	p.began = time.Now()
-	p.jobs = make([]job, len(p.services))
-	p.children = make(map[int]func(service.Exit))
 	var first *control.Peer
+	var err error
 	first, err = control.NewPeer(p.loop, supervisorFD, control.PeerOptions{
 		Limit:   control.MaxMessage,
 		Message: func(m *control.Message, _ []int) { p.request(first, m) },
@@ -74,13 +78,26 @@ func (p *process) begin() error {
 	if err := p.listen(); err != nil {
 		return err
 	}
-	p.loop.Children(p.reaped)
 	p.loop.Signals(func(unix.Signal) { p.stopAll("told to by a signal") }, unix.SIGTERM, unix.SIGINT)
 	p.loop.Signals(func(unix.Signal) {}, unix.SIGHUP) // no terminal, nothing to do
 
 	p.supervisor.Send(&control.Message{Op: control.OpEntered})
 	p.sendStreams()
 	p.perform(p.graph.StartAll(p.loop.Now()))
+	return nil
+}
+
+// ready makes the machine of the services.
+func (p *process) ready() error {
+	var err error
+	if p.graph, err = service.New(specs(p.setup.Services), rand.Float64); err != nil {
+		return err
+	}
+	p.setup.Services = nil // p.services has them
+	p.began = time.Now()
+	p.jobs = make([]job, len(p.services))
+	p.children = make(map[int]func(service.Exit))
+	p.loop.Children(p.reaped)
 	return nil
 }
 
@@ -188,7 +205,7 @@ func (p *process) arm(i int, kind service.Kind, after time.Duration) {
 
 // kill sends a signal. ESRCH is no failure: who ended by himself is as good.
 func (p *process) kill(pid int, s unix.Signal) {
-	if err := unix.Kill(pid, s); err != nil && err != unix.ESRCH {
+	if err := p.system.kill(pid, s); err != nil && err != unix.ESRCH {
 		p.say("", "signal "+unix.SignalName(s)+": "+err.Error())
 	}
 }

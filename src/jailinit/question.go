@@ -1,9 +1,7 @@
 package jailinit
 
 import (
-	"errors"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -84,38 +82,13 @@ func (q *question) timeOver() {
 }
 
 func (q *question) connect(addr string) {
-	ap, err := netip.ParseAddrPort(addr)
-	if err != nil {
-		q.done(err.Error())
-		return
-	}
-	var sa unix.Sockaddr
-	domain := unix.AF_INET
-	if a := ap.Addr().Unmap(); a.Is4() {
-		sa = &unix.SockaddrInet4{Port: int(ap.Port()), Addr: a.As4()}
-	} else {
-		domain, sa = unix.AF_INET6, &unix.SockaddrInet6{Port: int(ap.Port()), Addr: a.As16()}
-	}
-	fd, err := unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-	if err != nil {
-		q.done(addr + ": " + err.Error())
-		return
-	}
+	fd, now, err := q.p.system.connect(addr)
 	q.fd = fd
-	err = unix.Connect(fd, sa)
-	if errors.Is(err, unix.EINPROGRESS) || err == unix.EINTR {
-		err = q.p.loop.Watch(fd, event.Writable, func(event.Mode) { q.connected(addr) })
+	if err == nil && !now {
+		err = q.p.loop.Watch(fd, event.Writable, func(event.Mode) { q.connection(addr, q.p.system.connected(fd)) })
 		if err == nil {
 			return
 		}
-	}
-	q.connection(addr, err)
-}
-
-func (q *question) connected(addr string) {
-	n, err := unix.GetsockoptInt(q.fd, unix.SOL_SOCKET, unix.SO_ERROR)
-	if err == nil && n != 0 {
-		err = unix.Errno(n)
 	}
 	q.connection(addr, err)
 }
@@ -130,7 +103,7 @@ func (q *question) connection(addr string, err error) {
 
 func (q *question) execute(path string) {
 	_, errfd := q.p.outputs(q.service)
-	pid, err := q.p.execute(q.p.jobs[q.service].runs, []string{path}, nil, []uintptr{0, uintptr(errfd), uintptr(errfd)})
+	pid, err := q.p.system.start(q.p.jobs[q.service].runs, []string{path}, nil, []uintptr{0, uintptr(errfd), uintptr(errfd)})
 	if err != nil {
 		q.done(err.Error())
 		return

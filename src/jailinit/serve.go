@@ -114,7 +114,7 @@ func (p *process) requestService(peer *control.Peer, m *control.Message, i int) 
 			refuse(peer, m.ID, "service %s has no process; it is %s", m.Name, p.graph.State(i))
 			return
 		}
-		if err := unix.Kill(pid, unix.Signal(m.Signal)); err != nil {
+		if err := p.system.kill(pid, unix.Signal(m.Signal)); err != nil {
 			refuse(peer, m.ID, "signal %d to service %s: %v", m.Signal, m.Name, err)
 			return
 		}

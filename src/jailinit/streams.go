@@ -145,13 +145,13 @@ func (p *process) say(service, text string) {
 	}
 	if p.unsaid > 0 {
 		note := fmt.Sprintf("%d messages were lost, the pipe was full\n", p.unsaid)
-		if _, err := unix.Write(2, []byte(note)); err != nil {
+		if err := p.system.log(note); err != nil {
 			p.unsaid++
 			return
 		}
 		p.unsaid = 0
 	}
-	if _, err := unix.Write(2, []byte(line)); err != nil {
+	if err := p.system.log(line); err != nil {
 		p.unsaid++
 	}
 }
