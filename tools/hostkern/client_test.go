@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"os/signal"
 	"runtime"
 	"strconv"
@@ -421,6 +422,25 @@ var verbs = map[string]func([]string) (string, error){
 		return "ok", err
 	},
 	"mkfifo": func(a []string) (string, error) { return "ok", unix.Mkfifo(a[0], 0o600) },
+	// pipelines N lets a shell run N of them, of four and of two programs.
+	"pipelines": func(a []string) (string, error) {
+		cmd := exec.Command("/bin/sh", "-c", "i=0; while [ $i -lt "+a[0]+" ]; do i=$((i+1)); cat </bin/busybox | cat | cat | true; ls | cat >/tmp/x; done")
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stderr, os.Stderr // there is no /dev/null
+		return "ok", cmd.Run()
+	},
+	// norestart takes a signal by a handler that does not restart calls.
+	"norestart": func([]string) (string, error) {
+		signal.Notify(make(chan os.Signal, 1), unix.SIGUSR1)
+		var act struct{ handler, flags, restorer, mask uintptr }
+		for _, where := range [][2]unsafe.Pointer{{nil, unsafe.Pointer(&act)}, {unsafe.Pointer(&act), nil}} {
+			act.flags &^= 0x10000000 // SA_RESTART
+			if _, _, e := unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(unix.SIGUSR1),
+				uintptr(where[0]), uintptr(where[1]), unsafe.Sizeof(act.mask), 0, 0); e != 0 {
+				return "", e
+			}
+		}
+		return "ok", nil
+	},
 	"socket": func(a []string) (string, error) {
 		fd, err := unix.Socket(number(a[0]), number(a[1]), number(a[2]))
 		if err == nil {

@@ -31,6 +31,7 @@ import (
 type daemonProcess struct {
 	t      *testing.T
 	dir    string
+	pid    int
 	model  *machine.Model // nil when it is stopped
 	client *secmodel.Client
 }
@@ -87,7 +88,7 @@ func (d *daemonProcess) start(args ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.model = model
+	d.model, d.pid = model, cmd.Process.Pid
 	os.Setenv("HOSTKERN_SOCKET", d.socket())
 	if d.client, err = secmodel.Open(); err != nil {
 		t.Fatal(err)

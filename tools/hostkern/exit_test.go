@@ -47,7 +47,10 @@ func here(t *testing.T) (*daemonProcess, *host) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close(); lock.Close() })
-	go h.run(make(chan error, 1))
+	failed := make(chan error, 1)
+	go h.run(failed)
+	_ = h.calls.hurry() // where it may
+	h.receive(failed)
 	go func() { _ = h.accept(l) }()
 	t.Setenv("HOSTKERN_SOCKET", d.socket())
 	if d.client, err = secmodel.Open(); err != nil {

@@ -21,6 +21,10 @@ import (
 
 // doFork answers fork, vfork and clone.
 func doFork(c *call) answer {
+	// Who ended before does not count, and is not taken for who is made now.
+	if err := c.h.catchUp(); err != nil {
+		return fail(err)
+	}
 	tid := int(c.n.TID)
 	c.h.resolve(tid)
 	c.h.mu.RLock()

@@ -28,16 +28,18 @@ type host struct {
 	embryos   map[int]*embryo // by the thread that forks
 	listeners map[int]*listener
 
-	ep      int
-	conn    *connector // nil where the kernel gives none
-	softnet sync.Mutex // one automatic choice of a port at a time
-	boot    int64
-	verbose bool
-	opens   bool   // are asked about, for devices
-	reaped  int    // guarded by mu
-	state   string // the file of it
-	saving  sync.Mutex
-	left    state // of an earlier hostkern, to be told the next
+	ep       int // what run waits for
+	catching sync.Mutex
+	calls    receiving
+	conn     *connector // nil where the kernel gives none
+	softnet  sync.Mutex // one automatic choice of a port at a time
+	boot     int64
+	verbose  bool
+	opens    bool   // are asked about, for devices
+	reaped   int    // guarded by mu
+	state    string // the file of it
+	saving   sync.Mutex
+	left     state // of an earlier hostkern, to be told the next
 
 	lost atomic.Uint64 // events of the connector
 }
@@ -87,12 +89,16 @@ func newHost(state string) (*host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("epoll: %w", err)
 	}
-	h := &host{
+	calls, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		unix.Close(ep)
+		return nil, fmt.Errorf("epoll: %w", err)
+	}
+	return &host{
 		procs: map[int]*process{}, zombies: map[*process]struct{}{},
 		embryos: map[int]*embryo{}, listeners: map[int]*listener{},
-		ep: ep, boot: bootTime(), state: state,
-	}
-	return h, nil
+		ep: ep, calls: receiving{ep: calls}, boot: bootTime(), state: state,
+	}, nil
 }
 
 func (h *host) say(format string, a ...any) {
@@ -107,8 +113,7 @@ func (h *host) debug(format string, a ...any) {
 
 // What an epoll event is about.
 const (
-	pollListener = iota
-	pollPidfd
+	pollPidfd = iota
 	pollConnector
 )
 
@@ -117,42 +122,41 @@ func (h *host) watch(fd, what int, id int32) error {
 		&unix.EpollEvent{Events: unix.EPOLLIN, Fd: id, Pad: int32(what)})
 }
 
-// run waits for what happens. A call is answered by the goroutine that has
-// seen it, and another goes on waiting: nobody has to be woken for it. run
-// ends with nil then.
+// run takes in what happens, other than calls.
 func (h *host) run(failed chan<- error) {
-	events := make([]unix.EpollEvent, 64)
+	var one [1]unix.EpollEvent
 	for {
-		n, err := unix.EpollWait(h.ep, events, -1)
-		if err == unix.EINTR {
-			continue
+		_, err := unix.EpollWait(h.ep, one[:], -1)
+		if err == nil {
+			err = h.catchUp()
 		}
-		if err != nil {
+		if err != nil && err != unix.EINTR {
 			failed <- fmt.Errorf("epoll: %w", err)
 			return
 		}
-		var last func()
+	}
+}
+
+// catchUp takes in all that has happened so far, other than calls.
+func (h *host) catchUp() error {
+	h.catching.Lock()
+	defer h.catching.Unlock()
+	var events [64]unix.EpollEvent
+	for n := len(events); n == len(events); {
+		var err error
+		if n, err = unix.EpollWait(h.ep, events[:], 0); err != nil {
+			return err
+		}
 		for _, e := range events[:n] {
 			switch e.Pad {
-			case pollListener:
-				if do := h.listenerReady(int(e.Fd), e.Events); do != nil {
-					if last != nil {
-						go last()
-					}
-					last = do
-				}
 			case pollPidfd:
 				h.pidReady(int(e.Fd), e.Events)
 			case pollConnector:
 				h.settle()
 			}
 		}
-		if last != nil {
-			go h.run(failed)
-			last()
-			return
-		}
 	}
+	return nil
 }
 
 // settle takes in the forks that have happened so far.
@@ -234,6 +238,7 @@ func (h *host) follow(p *process) {
 // pidReady is called when a process has ended, and, with EPOLLHUP, when its
 // parent has waited for it, as far as the kernel tells that.
 func (h *host) pidReady(pid int, events uint32) {
+	h.settle() // its forks came before its end
 	p := h.lookup(pid)
 	if p != nil && p.dead() {
 		h.exited(p)

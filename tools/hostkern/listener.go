@@ -72,7 +72,7 @@ func (h *host) addListener(fd int, p *process) error {
 	h.listeners[fd] = l
 	p.l.Store(l) // another of its threads may ask at once
 	h.mu.Unlock()
-	err := h.watch(fd, pollListener, int32(fd))
+	err := h.calls.watch(fd)
 	if err != nil {
 		h.mu.Lock()
 		delete(h.listeners, fd)
@@ -82,38 +82,13 @@ func (h *host) addListener(fd int, p *process) error {
 	return err
 }
 
-// listenerReady gives what is to be done for a call that waits, if one does.
-func (h *host) listenerReady(fd int, events uint32) func() {
-	h.mu.RLock()
-	l := h.listeners[fd]
-	h.mu.RUnlock()
-	if l == nil {
-		return nil
-	}
-	if events&unix.EPOLLIN != 0 {
-		n := new(notification)
-		err := receive(fd, n)
-		if err == nil {
-			return func() { h.handle(l, n) }
-		}
-		if !errors.Is(err, unix.ENOENT) {
-			h.say("listener of jail %d: %v", l.jail.Load(), err)
-		}
-		return nil
-	}
-	if events&(unix.EPOLLHUP|unix.EPOLLERR) != 0 {
-		h.listenerGone(l)
-	}
-	return nil
-}
-
 // listenerGone is called when nobody has the filter any more: all who
 // asked by it have ended.
 func (h *host) listenerGone(l *listener) {
 	h.settle()
 	h.mu.Lock()
 	delete(h.listeners, l.fd)
-	_ = unix.EpollCtl(h.ep, unix.EPOLL_CTL_DEL, l.fd, nil)
+	h.calls.unwatch(l.fd)
 	unix.Close(l.fd)
 	for _, e := range h.embryos {
 		if e.l == l {

@@ -168,6 +168,7 @@ func daemon(o *options) error {
 	signal.Notify(stop, unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
 	failed := make(chan error, 2)
 	go h.run(failed)
+	h.receive(failed)
 	go func() { failed <- h.accept(listener) }()
 	if o.ready >= 0 {
 		w := os.NewFile(uintptr(o.ready), "ready")
@@ -251,6 +252,9 @@ func (h *host) sayLimits(noConnector bool) {
 	}
 	if _, ok := seccompFlags(); !ok {
 		h.say("this kernel can't wait killably for notifications (before Linux 5.19): a signal may repeat a call that hostkern does for its caller")
+	}
+	if err := h.calls.hurry(); err != nil {
+		h.say("real-time priority: %v: a signal may break into a call that hostkern has not received, above all on a busy machine: EINTR; run as root, or with a limit (ulimit -r) of 1 or more", err)
 	}
 	if _, _, e := unix.Syscall6(unix.SYS_KCMP, uintptr(hostkernPID), uintptr(hostkernPID), kcmpVM, 0, 0, 0); e != 0 {
 		h.say("kcmp(2): %v: what a process that enters shares with others is not seen", e)

@@ -40,7 +40,6 @@ type addFD struct {
 }
 
 const (
-	notifRecv     = 0xc0502100
 	notifSend     = 0xc0182101
 	notifIDValid  = 0x40082102
 	notifAddFD    = 0x40182103
@@ -104,19 +103,6 @@ func checkSeccomp() error {
 	if int(sizes[0]) > notifRoom {
 		return fmt.Errorf("seccomp notifications of %d bytes, want at most %d", sizes[0], notifRoom)
 	}
-	return nil
-}
-
-const notifRoom = 256
-
-// receive takes the next notification of a listener that is ready.
-func receive(fd int, n *notification) error {
-	// The kernel may write more than is known here.
-	var room [notifRoom]byte
-	if _, err := ioctl(fd, notifRecv, unsafe.Pointer(&room)); err != nil {
-		return err
-	}
-	*n = *(*notification)(unsafe.Pointer(&room))
 	return nil
 }
 
