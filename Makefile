@@ -143,7 +143,7 @@ kmod:
 # The module is loaded, unloaded and loaded again before the first jail; after
 # that unloading is refused, and so it must be.
 vm-test: vm-files
-	$(VM) -before ./src/... -test ./tests/conformance $(VM_DEMO)
+	$(VM) -before ./src/... -test ./src/supervise -test ./tests/conformance $(VM_DEMO)
 
 install:
 	@[ -x $(FROM)/jails ] || { echo "install: no $(FROM)/jails; first: make build" >&2; exit 66; }

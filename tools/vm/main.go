@@ -265,7 +265,9 @@ func build(ctx context.Context, o *options, stderr io.Writer) ([]file, error) {
 	for _, name := range links {
 		files = append(files, file{"sbin/" + name, "jails", os.ModeSymlink})
 	}
-	for _, pkg := range slices.Concat(o.before, o.tests) {
+	tested := slices.Concat(o.before, o.tests)
+	slices.Sort(tested)
+	for _, pkg := range slices.Compact(tested) {
 		program, err := compile(filepath.Join("tests", pkg, "test"), "test", "-c", "-trimpath", "-tags", "urfave_cli_no_docs", pkg)
 		if err != nil {
 			return nil, err
