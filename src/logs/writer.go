@@ -24,7 +24,8 @@ const (
 	flushSize  = 128 << 10
 	retryEvery = time.Second // while the file takes nothing
 	drainMost  = 1 << 20     // what the largest pipe holds
-	notesMost  = 64          // that wait for the file
+	often      = time.Millisecond / 2
+	notesMost  = 64 // that wait for the file
 	ownService = "supervisor"
 )
 
@@ -66,7 +67,8 @@ type source struct {
 	fd, lane int
 	kind     uint32 // of its blocks
 	over     bool
-	ending   *ending // see End
+	ending   *ending       // see End
+	last     time.Duration // when it was read, by the loop's clock
 }
 
 type note struct{ service, text string }
@@ -144,11 +146,26 @@ func (w *Writer) add(s *source, service, stream string) (err error) {
 func (w *Writer) paused() bool { return w.spool.active() }
 
 func (w *Writer) ready(s *source) {
-	w.read(s)
+	at := w.loop.Now()
+	n := w.read(s)
 	if s.over && !w.paused() {
 		w.remove(s)
 	}
+	// A pipe that brings little, often, is left to fill for a moment: to wake up
+	// for each line costs more than the line.
+	if s.kind == fromStream && n < blockSize/2 && at-s.last < often && w.reads(s) && w.loop.Change(s.fd, 0) == nil {
+		w.loop.After(often, func() {
+			if w.reads(s) {
+				s.last = w.loop.Now()
+				w.watch(s)
+			}
+		})
+	}
+	s.last = at
 }
+
+// reads says whether a stream is read when something comes.
+func (w *Writer) reads(s *source) bool { return !w.stopped && w.streams[s.fd] == s }
 
 // read takes one block from a stream, and says how much that was.
 func (w *Writer) read(s *source) int {
@@ -392,16 +409,20 @@ func (w *Writer) listen(on bool) {
 		return
 	}
 	w.stopped = !on
-	mode := event.Mode(0)
-	if on {
-		mode = event.Readable
-	}
 	for fd, s := range w.streams {
-		// What goes on to be found ready is left alone all the same.
-		if err := w.loop.Change(fd, mode); err != nil && on {
-			l := w.spool.lanes[s.lane]
-			w.Note(ownService, fmt.Sprintf("%s of %s is read at the end only: %v", l.stream, l.service, err))
+		if on {
+			w.watch(s)
+		} else {
+			// What goes on to be found ready is left alone all the same.
+			_ = w.loop.Change(fd, 0)
 		}
+	}
+}
+
+func (w *Writer) watch(s *source) {
+	if err := w.loop.Change(s.fd, event.Readable); err != nil {
+		l := w.spool.lanes[s.lane]
+		w.Note(ownService, fmt.Sprintf("%s of %s is read at the end only: %v", l.stream, l.service, err))
 	}
 }
 
