@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -82,18 +83,25 @@ func kept(b *testing.B, k keeper, s *site, lines, each int) (took, processor tim
 	if err := os.Mkdir(s.logs(), 0o755); err != nil {
 		b.Fatal(err)
 	}
-	k.begin(b, s, lines, each)
-	first := s.next(b)
-	last := fmt.Appendf(nil, "%010d ", lines)
-	host.Eventually(b, "the last line is kept", func() bool {
-		for end := time.Now().Add(20 * time.Millisecond); time.Now().Before(end); time.Sleep(time.Millisecond) {
-			if bytes.HasPrefix(lastText(filepath.Join(s.logs(), "current")), last) {
-				took = monotonic(b) - first.at
-				return true
+	// Not after begin, which may take longer than the writing.
+	ended := make(chan time.Duration)
+	go func() {
+		defer close(ended)
+		last, file := fmt.Appendf(nil, "%010d ", lines), filepath.Join(s.logs(), "current")
+		for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(time.Millisecond) {
+			if bytes.HasPrefix(lastText(file), last) {
+				ended <- monotonic(b)
+				return
 			}
 		}
-		return false
-	})
+	}()
+	k.begin(b, s, lines, each)
+	first := s.next(b)
+	if at, ok := <-ended; ok {
+		took = at - first.at
+	} else {
+		b.Fatalf("%s: the last line is not kept", s.dir)
+	}
 	processor = processorTime(b, k.pid(b))
 	wrong = misplaced(b, k.files(b, s), lines)
 	s.services = []int{first.pid}
@@ -189,6 +197,7 @@ func (k *pipeKeeper) begin(b *testing.B, s *site, lines, each int) {
 	k.run(b, cmd)
 	k.service = exec.Command(s.program(), strconv.Itoa(lines), strconv.Itoa(each))
 	k.service.Dir, k.service.Stdout = s.service(0), write
+	k.service.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := k.service.Start(); err != nil {
 		b.Fatal(err)
 	}

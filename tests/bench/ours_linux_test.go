@@ -138,7 +138,7 @@ func unjailedProgram(b *testing.B, h *host.Host) string {
 
 // writer defines the site's service as one that writes lines.
 func writer(program, directory string, lines, each int) string {
-	return fmt.Sprintf("[log]\nkeep = \"%d x %d\"\n\n[[service]]\nname = \"service\"\ncommand = [%q, \"%d\", \"%d\"]\ndirectory = %q\n",
+	return fmt.Sprintf("[log]\nkeep = \"%d x %d\"\ncompress = false\n\n[[service]]\nname = \"service\"\ncommand = [%q, \"%d\", \"%d\"]\ndirectory = %q\n",
 		logFiles, logSize, program, lines, each, directory)
 }
 
