@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 	if name, ok := strings.CutPrefix(os.Args[0], "jailctl: supervise "); ok {
 		c, err := secmodel.Open()
 		if err == nil {
-			err = Run(name, "", c)
+			err = Run(name, "", c, c)
 		}
 		os.Exit(exit.Code(err))
 	}
