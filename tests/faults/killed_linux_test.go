@@ -41,7 +41,9 @@ func TestSupervisorKilled(t *testing.T) {
 	stopped := false
 	defer func() {
 		if !stopped {
-			h.Try("jailmgr", "stop", "web")
+			if out, err := h.Try("jailmgr", "stop", "web"); err != nil {
+				t.Errorf("%v: %s", err, out)
+			}
 		}
 	}()
 	lock, err := os.ReadFile(filepath.Join(h.Dir, "var/run/jails/web/supervisor.lock"))
@@ -70,7 +72,24 @@ func TestSupervisorKilled(t *testing.T) {
 	}
 	f.room()
 	stopped = true
-	h.Run(t, "jailmgr", "stop", "web")
+	stop := make(chan error)
+	go func() {
+		out, err := h.Try("jailmgr", "stop", "web")
+		if err != nil {
+			err = fmt.Errorf("%w: %s", err, out)
+		}
+		stop <- err
+	}()
+	for over := false; !over; {
+		select {
+		case err := <-stop:
+			if over = true; err != nil {
+				t.Fatal(err)
+			}
+		case <-time.After(10 * time.Millisecond):
+			f.read(false) // until the end there is to be room
+		}
+	}
 	f.read(true)
 	for name, s := range f.streams {
 		if s.next < 100 {
@@ -125,6 +144,7 @@ func newFlood(t *testing.T, h *host.Host, root string) *flood {
 	text := fmt.Sprintf(`root = %q
 [log]
 keep = "1000 x 64 KB"
+compress = false
 [[service]]
 name = "a"
 command = ["sh", "-c", '''
