@@ -48,7 +48,7 @@ func DefaultSettings() *Settings {
 		Parallel: defaultParallel,
 		Defaults: Defaults{
 			Level: defaultLevel, Processes: defaultProcesses,
-			Log: Log{Keep: defaultKeep, Full: "block", Compress: new(true)},
+			Log: Log{Keep: defaultKeep, Full: "block", Compress: new(true), Socket: new(true)},
 		},
 	}
 }
@@ -284,6 +284,9 @@ func mergeLog(l, from Log) Log {
 	set(&l.Full, from.Full)
 	if l.Compress == nil {
 		l.Compress = from.Compress
+	}
+	if l.Socket == nil {
+		l.Socket = from.Socket
 	}
 	if l.Syslog == nil && from.Syslog != nil {
 		copied := *from.Syslog

@@ -63,7 +63,7 @@ func TestDecodeExample(t *testing.T) {
 			Delay: seconds(0.1), MaxDelay: seconds(10), Healthy: seconds(30), Limit: 5, Interval: seconds(10),
 			Stop: Stop{"TERM", seconds(5)},
 		}},
-		Log: Log{Keep: "10 x 1 MB", Full: "block", Compress: new(true), Syslog: &Syslog{"local3", "info", "err", "jail-web"}},
+		Log: Log{Keep: "10 x 1 MB", Full: "block", Compress: new(true), Socket: new(true), Syslog: &Syslog{"local3", "info", "err", "jail-web"}},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
@@ -93,6 +93,7 @@ limits = { core = 0, files = "1 KB" }
 [defaults.log]
 keep = "2 x 4 MB"
 compress = false
+socket = false
 syslog = { facility = "local1" }
 `))
 	if err != nil {
@@ -110,7 +111,7 @@ syslog = { facility = "local1" }
 			Delay: seconds(20), MaxDelay: seconds(20), Healthy: seconds(30), Limit: 5, Interval: seconds(10),
 			Stop: Stop{"TERM", seconds(60)},
 		}},
-		Log: Log{Keep: "2 x 4 MB", Full: "block", Compress: new(false), Syslog: &Syslog{"local1", "info", "err", "jail-db"}},
+		Log: Log{Keep: "2 x 4 MB", Full: "block", Compress: new(false), Socket: new(false), Syslog: &Syslog{"local1", "info", "err", "jail-db"}},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)

@@ -89,6 +89,7 @@ type Log struct {
 	Full     string  `toml:"full"`     // "block" (the default), "drop"
 	Compress *bool   `toml:"compress"` // old files; default true, and never nil in what was decoded
 	Syslog   *Syslog `toml:"syslog"`
+	Socket   *bool   `toml:"socket"` // the jail has a syslog socket; the same
 }
 
 // Syslog forwards lines to the host's syslogd.

@@ -172,7 +172,7 @@ func (d *document) services(services []Service) {
 			d.add(at, "a service needs name = \"…\"")
 		} else if err := CheckName(s.Name); err != nil {
 			d.add(at+".name", "%v", err)
-		} else if s.Name == "jail-init" || s.Name == "supervisor" {
+		} else if s.Name == "jail-init" || s.Name == "supervisor" || s.Name == "syslog" {
 			d.add(at+".name", "a service can not be called %s: that is the name on %s's own log lines", s.Name, s.Name)
 		} else if _, twice := index[s.Name]; twice {
 			d.add(at+".name", "two services are called %q", s.Name)

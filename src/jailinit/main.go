@@ -27,7 +27,7 @@ func Main(_ []string, _ io.Reader, _, stderr io.Writer) int {
 			return err
 		}
 		return errors.Join(c.Enter(secmodel.ID(id), true), c.Close())
-	})
+	}, syslogPaths...)
 }
 
 // Of package exit, which would bring more than these.
@@ -37,8 +37,9 @@ const (
 	exitSystem   = 71
 )
 
-// Run is Main with another way to enter the jail. It returns the exit code.
-func Run(stderr io.Writer, enter Enter) int {
+// Run is Main with another way to enter the jail, and other places for the
+// syslog socket. It returns the exit code.
+func Run(stderr io.Writer, enter Enter, syslog ...string) int {
 	// All that the jail's policy may look at happens on this thread: on
 	// NetBSD the others take on the new credential at their next system
 	// call only.
@@ -61,7 +62,7 @@ func Run(stderr io.Writer, enter Enter) int {
 		unix.CloseOnExec(fd)
 	}
 	unix.Umask(0o022)
-	p, code, err := prepare(enter)
+	p, code, err := prepare(enter, syslog)
 	if err != nil {
 		tellSupervisor(err)
 		fmt.Fprintln(stderr, "jail-init:", err)
@@ -85,7 +86,7 @@ func startedBySupervisor() bool {
 	return true
 }
 
-func prepare(enter Enter) (*process, int, error) {
+func prepare(enter Enter, syslog []string) (*process, int, error) {
 	if err := unix.SetNonblock(supervisorFD, false); err != nil {
 		return nil, exitSystem, err
 	}
@@ -122,6 +123,9 @@ func prepare(enter Enter) (*process, int, error) {
 			return nil, exitSystem, err
 		}
 	}
+	if setup.Syslog {
+		p.openSyslog(syslog)
+	}
 	// Only now: an event queue may not be carried into a jail.
 	if p.loop, err = event.New(); err != nil {
 		return nil, exitSystem, err
@@ -135,7 +139,7 @@ func prepare(enter Enter) (*process, int, error) {
 // Of the jail's limit of open files, jail-init needs ownFiles, at the most of
 // any moment, one for each service that it asks how it is, and the rest for those who ask it, fewAskers at least.
 const (
-	ownFiles  = 16
+	ownFiles  = 17
 	fewAskers = 4
 )
 

@@ -22,8 +22,9 @@ type process struct {
 	graph     *service.Graph
 	streams   []stream
 	left      []remains
-	departed  uint32 // how many services are gone
-	unsaid    int    // own messages lost in a row
+	syslog    *stream // the socket, or nil
+	departed  uint32  // how many services are gone
+	unsaid    int     // own messages lost in a row
 
 	services []*Service // as they are defined, by their places in the graph
 	jobs     []job

@@ -232,7 +232,7 @@ func (p *process) reloaded(a *asker) bool {
 
 // current is the setup that is in force.
 func (p *process) current() json.RawMessage {
-	now := Setup{Jail: p.setup.Jail, ID: p.setup.ID}
+	now := Setup{Jail: p.setup.Jail, ID: p.setup.ID, Syslog: p.setup.Syslog}
 	for i, s := range p.services {
 		if !p.graph.Removed(i) {
 			now.Services = append(now.Services, *s)

@@ -34,6 +34,7 @@ type Setup struct {
 	Jail     string
 	ID       uint32 // the kernel's
 	Services []Service
+	Syslog   bool // with a syslog socket
 }
 
 // Service is what it runs and how.
@@ -67,8 +68,8 @@ func (s *Setup) check() error {
 		switch {
 		case len(v.Command) == 0 || v.Command[0] == "":
 			return errors.New("service " + v.Name + " has no command")
-		case v.Name == OwnName:
-			return errors.New("a service can not be called " + OwnName)
+		case v.Name == OwnName || v.Name == SyslogStream.Service:
+			return errors.New("a service can not be called " + v.Name)
 		case v.Ready.FD != 0 && (v.Ready.FD < 3 || v.Ready.FD > 63):
 			return errors.New("service " + v.Name + " can not be ready on descriptor " + strconv.Itoa(v.Ready.FD))
 		case v.Watchdog > 0 && v.Ready.FD == 0:

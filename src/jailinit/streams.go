@@ -115,6 +115,9 @@ func (p *process) sendStreams() {
 	for _, l := range p.left {
 		all = append(all, l.pair[:]...)
 	}
+	if p.syslog != nil {
+		all = append(all, *p.syslog)
+	}
 	p.send(all)
 	for _, l := range p.left {
 		p.tellGone(l)

@@ -103,10 +103,11 @@ type fixed struct {
 	Root   string                `json:"root,omitempty"`
 	Mount  []jail.Mount          `json:"mount,omitempty"`
 	Limits map[string]jail.Limit `json:"limits,omitempty"`
+	Socket *bool                 `json:"log.socket,omitempty"` // nil: started before there was one
 }
 
 func fixedOf(def *jail.Definition) fixed {
-	return fixed{def.Base, def.Root, def.Mounts, def.Limits}
+	return fixed{def.Base, def.Root, def.Mounts, def.Limits, def.Log.Socket}
 }
 
 func (f fixed) text() (string, error) {
@@ -127,6 +128,7 @@ func (f fixed) differ(def *jail.Definition) error {
 	key("root", f.Root == now.Root)
 	key("mount", len(f.Mount) == 0 && len(now.Mount) == 0 || reflect.DeepEqual(f.Mount, now.Mount))
 	key("limits", len(f.Limits) == 0 && len(now.Limits) == 0 || reflect.DeepEqual(f.Limits, now.Limits))
+	key("log.socket", f.Socket == nil || now.Socket == nil || *f.Socket == *now.Socket)
 	if len(keys) > 0 {
 		return &FixedError{def.Name, keys}
 	}

@@ -12,7 +12,7 @@ import (
 
 // setup is what jail-init is told of a valid definition.
 func setup(def *jail.Definition) (*jailinit.Setup, error) {
-	s := &jailinit.Setup{Jail: def.Name}
+	s := &jailinit.Setup{Jail: def.Name, Syslog: def.Log.Socket != nil && *def.Log.Socket}
 	for i := range def.Services {
 		v, err := convert(&def.Services[i])
 		if err != nil {

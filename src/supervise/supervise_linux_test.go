@@ -425,9 +425,9 @@ func TestFewFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	limited(28)
+	limited(29)
 	w.mustStart()
-	w.eventually("the limits of a service", func() bool { return fmt.Sprint(w.lines("h", "out")) == "[28 29]" })
+	w.eventually("the limits of a service", func() bool { return fmt.Sprint(w.lines("h", "out")) == "[29 30]" })
 	unix.Kill(w.service("h").PID, unix.SIGKILL)
 	w.eventually("a restart", func() bool { s := w.service("h"); return s.Restarts == 1 && s.State == "ready" })
 	// Askers do not take what jail-init needs to start its services.
@@ -462,7 +462,7 @@ func TestFewFiles(t *testing.T) {
 func TestTooFewFiles(t *testing.T) {
 	w := newWorld(t, sh("a", "exec sleep 1000", `ready = "tcp:1"`))
 	w.k.save(markedJail{ID: 1, Name: "web", State: secmodel.Active, Config: secmodel.Config{Limits: []secmodel.Limit{{Resource: 8, Soft: 20, Hard: 50}}}})
-	if err := w.start(); err == nil || err.Error() != "jail web: the jail's limit of open files is 20; jail-init needs 21" {
+	if err := w.start(); err == nil || err.Error() != "jail web: the jail's limit of open files is 20; jail-init needs 22" {
 		t.Errorf("start: %v", err)
 	}
 }

@@ -406,6 +406,12 @@ func (s *supervisor) adoptedInit(m *control.Message) {
 // whatever became of jail-init; a running jail's services may be others than
 // those that the definition has now.
 func (s *supervisor) read(stream control.Stream, fd int) {
+	if stream == jailinit.SyslogStream {
+		if err := s.log.AddSocket(fd); err != nil {
+			s.note("the jail's syslog socket: %v", err)
+		}
+		return
+	}
 	if jail.CheckName(stream.Service) != nil || stream.Name != "out" && stream.Name != "err" {
 		unix.Close(fd)
 		s.note("jail-init sent a stream with a bad name: %q of %q", stream.Name, stream.Service)

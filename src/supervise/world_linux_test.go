@@ -26,7 +26,8 @@ import (
 func TestMain(m *testing.M) {
 	k := marks{filepath.Join(os.Getenv("JAILS_PREFIX"), "kernel")}
 	if os.Args[0] == "jail-init" {
-		os.Exit(jailinit.Run(os.Stderr, func(id uint32) error { return k.Enter(secmodel.ID(id)) }))
+		os.Exit(jailinit.Run(os.Stderr, func(id uint32) error { return k.Enter(secmodel.ID(id)) },
+			filepath.Join(os.Getenv("JAILS_PREFIX"), "none/log"), filepath.Join(os.Getenv("JAILS_PREFIX"), "log"), filepath.Join(os.Getenv("JAILS_PREFIX"), "dev/log")))
 	}
 	if name, ok := strings.CutPrefix(os.Args[0], "jailctl: supervise "); ok {
 		os.Exit(exit.Code(Run(name, "", k, k.events())))
