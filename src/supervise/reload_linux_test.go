@@ -271,6 +271,10 @@ func TestReloadAdopted(t *testing.T) {
 	w.mustReload(a+old, is("", control.Unchanged), is("a", control.Unchanged), is("old", control.Added))
 	w.eventually("its lines", func() bool { l := w.lines("old", "out"); return len(l) > 2 && l[len(l)-1] != "end" })
 
+	// A definition larger than what others may ask with.
+	large := sh("a", "exec sleep 1000", fmt.Sprintf("environment = { A = %q, B = %q }", strings.Repeat("x", 50000), strings.Repeat("y", 50000)))
+	w.mustReload(large+old, is("", control.Unchanged), is("a", control.Restarted, "environment"), is("old", control.Unchanged))
+
 	// The same, where jail-init dies and is started anew.
 	w.killSupervisor()
 	w.define(sh("other", "exec sleep 1000"))
