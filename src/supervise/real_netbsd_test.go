@@ -35,8 +35,12 @@ func TestMain(m *testing.M) {
 	}
 	if name, ok := strings.CutPrefix(os.Args[0], "jailctl: supervise "); ok {
 		c, err := secmodel.Open()
+		var events *secmodel.Client // of its own: who waits keeps others from it
 		if err == nil {
-			err = Run(name, "", c, c)
+			events, err = secmodel.Open()
+		}
+		if err == nil {
+			err = Run(name, "", c, events)
 		}
 		os.Exit(exit.Code(err))
 	}
