@@ -18,6 +18,9 @@
 //     configuration, as the kernel had it last; then jail-init is started
 //     again, at first at once, then with a growing delay. When that has failed
 //     too often in a row, the jail is destroyed and the supervisor ends.
+//   - A reload changes the kernel's jail, the log and the services to those of
+//     another definition (Reload). After an adoption these are what jail-init
+//     has, whatever the definition says by then.
 //   - When someone else kills or destroys the jail, the supervisor cleans up
 //     and ends.
 //   - When the supervisor dies, nothing happens to the services: their output

@@ -40,6 +40,7 @@ func TestCompletion(t *testing.T) {
 		{"jailmgr service web st", "status", "web"},
 		{"jailctl service -s TERM web k", "kill", "start"},
 		{"jailmgr st", "status", "create"},
+		{"jailmgr rel", "reload", "restart"},
 		{"jailmgr create --", "--level", "web"},
 		{"jail-exporter --web.c", "--web.config.file", "--web.listen-address"},
 	} {
