@@ -544,3 +544,41 @@ func TestListenAnew(t *testing.T) {
 		t.Errorf("left: %q", left)
 	}
 }
+
+// A server knows who asks, from the kernel.
+func TestWho(t *testing.T) {
+	loop := newLoop(t)
+	path := socketPath(t)
+	fd, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var who string
+	s, err := Serve(loop, fd, ServerOptions{
+		Message: func(p *Peer, m *Message) { who = p.Who(); p.Send(&Message{ID: m.ID, Op: OpDone, Status: new(Status)}) },
+		Closed:  func(*Peer) { loop.Stop() },
+		Failed:  func(err error) { t.Error(err) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	done := make(chan error)
+	go func() {
+		c, err := Dial(t.Context(), path)
+		if err == nil {
+			_, err = c.Status(t.Context())
+			err = errors.Join(err, c.Close())
+		}
+		done <- err
+	}()
+	if err := loop.Run(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("process %d, uid %d", os.Getpid(), os.Geteuid()); who != want {
+		t.Errorf("%s, want %s", who, want)
+	}
+}

@@ -69,6 +69,15 @@ func NewPeer(loop *event.Loop, fd int, o PeerOptions) (*Peer, error) {
 // Trust takes frames of any size that there is from now on.
 func (p *Peer) Trust() { p.limit = MaxMessage }
 
+// Who is the one who connected, as the kernel has it: "process 77, uid 0".
+func (p *Peer) Who() string {
+	pid, uid, err := credentials(p.fd)
+	if err != nil {
+		return "someone"
+	}
+	return fmt.Sprintf("process %d, uid %d", pid, uid)
+}
+
 // Close ends the connection at once.
 func (p *Peer) Close() {
 	if p.gone {

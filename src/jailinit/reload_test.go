@@ -174,7 +174,7 @@ func TestReloadRefuses(t *testing.T) {
 		"services wait for each other: b → b":                      {loop},
 		"service a has no command":                                 {{Spec: service.Spec{Name: "a"}}},
 		`two services are called "a"`:                              {daemon("a"), daemon("a")},
-		"the jail's limit of open files is 20; jail-init needs 21": {checked("a")},
+		"the jail's limit of open files is 20; jail-init needs 22": {checked("a")},
 	} {
 		w.fileLimit = 20
 		for _, dry := range []bool{true, false} {

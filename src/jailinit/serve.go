@@ -77,7 +77,7 @@ func (p *process) request(peer *control.Peer, m *control.Message) {
 				p.hurry(m.Timeout)
 			}
 			p.progressed = "" // the asker has not heard it
-			p.stopAll("asked to")
+			p.stopAll("asked to by " + peer.Who())
 			p.progress()
 			return
 		}
@@ -100,6 +100,7 @@ func (p *process) request(peer *control.Peer, m *control.Message) {
 }
 
 func (p *process) requestService(peer *control.Peer, m *control.Message, i int) {
+	p.say(m.Name, "asked to "+m.Op+" by "+peer.Who())
 	kind := service.Stop
 	switch m.Op {
 	case control.OpStart:

@@ -34,8 +34,11 @@ func (s *supervisor) request(peer *control.Peer, m *control.Message) {
 		peer.Send(&control.Message{ID: m.ID, Op: control.OpDone, Status: s.status()})
 	case control.OpStop:
 		s.askers = append(s.askers, asker{peer, m.ID})
-		s.stop(m.Timeout, "asked to")
+		s.stop(m.Timeout, "asked to by "+peer.Who())
 	case control.OpReload:
+		if !m.Dry {
+			s.note("asked to reload by %s", peer.Who())
+		}
 		s.beginReload(peer, m)
 	default:
 		peer.Send(&control.Message{ID: m.ID, Op: control.OpError, Error: fmt.Sprintf("unknown request %q", m.Op)})
