@@ -27,8 +27,7 @@ runsvdir runit
 supervisord supervisor" ;;
 long) needs="$needs
 php-fpm8.2 php8.2-fpm
-pg_ctlcluster postgresql
-pgbench postgresql-client" ;;
+pg_ctlcluster postgresql" ;;
 esac
 
 PATH=$PATH:/usr/sbin:/sbin
