@@ -1,12 +1,14 @@
 package supervise
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
@@ -317,6 +319,59 @@ func TestReloadInitDies(t *testing.T) {
 		return err == nil && len(st.Services) == 2
 	})
 	w.mustReload(a, is("", control.Unchanged), is("a", control.Unchanged), is("never", control.Removed))
+	w.mustStop()
+}
+
+// Whoever asked is gone, at whatever moment: the reload goes on, and another
+// one may follow.
+func TestReloadAbandoned(t *testing.T) {
+	a := sh("a", "exec sleep 1000")
+	w := newWorld(t, a)
+	w.mustStart()
+	for i := range 20 {
+		script := fmt.Sprintf("exec sleep %d", 2000+i)
+		w.define(sh("a", script) + sh("never", "exec sleep 1000", `ready = "fd:3"`))
+		def, err := w.layout.Load(w.name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := json.Marshal(def)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// A request, and the end of the connection, the first time at once.
+		fd, err := control.Connect(Socket(w.layout, w.name))
+		if err == nil {
+			err = unix.SetNonblock(fd, false)
+		}
+		if err == nil {
+			err = control.Transmit(fd, &control.Message{ID: 1, Op: control.OpReload, Setup: data})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(i) * time.Millisecond)
+		unix.Close(fd)
+		if i == 0 {
+			w.eventually("what was asked for", func() bool { return len(w.init().Services) == 2 })
+		}
+	}
+	pid := w.service("a").PID
+	for { // one that is under way is not disturbed
+		changes, err := w.reload(false, sh("a", "exec sleep 3000"))
+		if err == nil {
+			if want := []control.Change{is("", control.Unchanged), is("a", control.Restarted, "command"), is("never", control.Removed)}; !cmp.Equal(changes, want) {
+				t.Errorf("%+v", changes)
+			}
+			break
+		}
+		if !strings.Contains(err.Error(), "another reload of jail web is under way; try again") || exit.Code(err) != exit.Temporary {
+			t.Fatal(err)
+		}
+	}
+	if s := w.service("a"); s.PID == pid || s.State != "ready" || len(w.init().Services) != 1 {
+		t.Errorf("%+v", s)
+	}
 	w.mustStop()
 }
 
