@@ -511,7 +511,18 @@ static struct {
 	{ KAUTH_SCOPE_VNODE, vnode_cb, NULL },
 };
 
-/* Take out what listens.  Needs a moment when no thread is in a listener. */
+/* Listen, with whom the kernel has room for.  May sleep. */
+static void
+listen(void)
+{
+	u_int i;
+
+	for (i = 0; i < __arraycount(listeners); i++)
+		listeners[i].ls_listener = kauth_listen_scope(
+		    listeners[i].ls_scope, listeners[i].ls_callback, NULL);
+}
+
+/* Listen no more.  Needs a moment when no thread is in a listener. */
 static void
 unlisten(void)
 {
@@ -523,22 +534,27 @@ unlisten(void)
 	}
 }
 
-/* Called once at load.  May sleep. */
+/*
+ * Called once at load.  May sleep; takes proc_lock.
+ *
+ * Of a kernel with DIAGNOSTIC, kauth(9) asserts that if there is a listener
+ * for credentials, it was asked: none comes while a thread is about to ask.
+ */
 int
 jail_listener_start(void)
 {
 	u_int i;
+	int error;
 
 	for (i = 0; i < __arraycount(listed_devices); i++)
 		listed_devices[i].ld_major =
 		    devsw_name2chr(listed_devices[i].ld_name, NULL, 0);
-	for (i = 0; i < __arraycount(listeners); i++) {
-		listeners[i].ls_listener = kauth_listen_scope(
-		    listeners[i].ls_scope, listeners[i].ls_callback, NULL);
+	error = jail_quiet_call(listen);
+	for (i = 0; error == 0 && i < __arraycount(listeners); i++) {
 		if (listeners[i].ls_listener == NULL)
-			return ENOENT;
+			error = ENOENT;
 	}
-	return 0;
+	return error;
 }
 
 /*

@@ -49,23 +49,28 @@ __KERNEL_RCSID(0, "$NetBSD$");
 #include <sys/errno.h>
 #include <sys/intr.h>
 #include <sys/kernel.h>
+#include <sys/kmem.h>
 #include <sys/lock.h>
 #include <sys/lwp.h>
 #include <sys/mutex.h>
 #include <sys/proc.h>
 #include <sys/sched.h>
-#include <sys/time.h>
-#include <sys/timevar.h>
 #include <sys/xcall.h>
 
 #include <secmodel/jail/jail_impl.h>
 
-#define	TURN_SECONDS	10	/* for each thread to have its turn */
-#define	HOLD_TRIES	20	/* of a tenth of a second each */
+#define	TURN_SECONDS	30	/* for each thread to have its turn */
+#define	HOLD_TRIES	100	/* of a tenth of a second each */
 #define	HOLD_SECONDS	10	/* no processor is held for longer */
 
 /* Who has this priority preempts, in the kernel: kern.sched.kpreempt_pri. */
 extern int	sched_kpreempt_pri;
+
+/* A thread that waits for a processor. */
+struct waiter {
+	const struct lwp *wa_lwp;	/* compared only */
+	u_long		wa_switches;
+};
 
 /* Processors that are held. */
 struct hold {
@@ -75,47 +80,104 @@ struct hold {
 };
 
 /*
- * Whether no thread waits for a processor that has not had one since.  Takes
- * proc_lock, and the lock of each LWP.
+ * Whether a thread waits for a processor.  Soft interrupts are not preempted.
+ * Takes the LWP's lock; switches is how often it has left one.
  */
 static bool
-all_had_turn(const struct bintime *since)
+waiting(struct lwp *l, u_long *switches)
+{
+	bool waits;
+
+	lwp_lock(l);
+	waits = l->l_stat == LSRUN && (l->l_flag & LW_IDLE) == 0 &&
+	    (l->l_pflag & LP_INTR) == 0;
+	*switches = l->l_ru.ru_nvcsw + l->l_ru.ru_nivcsw;
+	lwp_unlock(l);
+	return waits;
+}
+
+/*
+ * Find the threads that wait for a processor; returns how many there are, of
+ * which as many as there is room for are noted.  Takes proc_lock.
+ */
+static u_int
+find_waiting(struct waiter *waiters, u_int room)
 {
 	struct lwp *l;
+	u_long switches;
+	u_int n = 0;
+
+	mutex_enter(&proc_lock);
+	LIST_FOREACH(l, &alllwp, l_list) {
+		if (!waiting(l, &switches))
+			continue;
+		if (n < room) {
+			waiters[n].wa_lwp = l;
+			waiters[n].wa_switches = switches;
+		}
+		n++;
+	}
+	mutex_exit(&proc_lock);
+	return n;
+}
+
+/*
+ * Whether a thread waits still.  One that has ended does not, nor does another
+ * that has its address now, but for the same number of switches.
+ */
+static bool
+still_waiting(const struct waiter *wa)
+{
+	struct lwp *l;
+	u_long switches;
 	bool waits = false;
 
 	mutex_enter(&proc_lock);
 	LIST_FOREACH(l, &alllwp, l_list) {
-		lwp_lock(l);
-		/* Soft interrupts aren't preempted; 0: it never ran. */
-		waits = l->l_stat == LSRUN && (l->l_flag & LW_IDLE) == 0 &&
-		    (l->l_pflag & LP_INTR) == 0 &&
-		    (l->l_stime.sec != 0 || l->l_stime.frac != 0) &&
-		    bintimecmp(&l->l_stime, since, <);
-		lwp_unlock(l);
-		if (waits)
+		if (l == wa->wa_lwp)
 			break;
 	}
+	if (l != NULL)
+		waits = waiting(l, &switches) && switches == wa->wa_switches;
 	mutex_exit(&proc_lock);
-	return !waits;
+	return waits;
 }
 
-/* Wait until all have had a turn; EBUSY if some have none.  May sleep. */
+/*
+ * Wait until each thread that waits for a processor has had one; EBUSY if it
+ * takes too long.  May sleep; takes proc_lock.
+ */
 static int
 wait_for_turns(void)
 {
-	struct bintime since;
-	int i;
+	struct waiter *waiters;
+	u_int n, room, ticks = TURN_SECONDS * hz;
+	int error = 0;
 
 	/* Who was to be preempted still has been after this. */
 	xc_barrier(0);
-	binuptime(&since);
-	for (i = 0; i < TURN_SECONDS * hz; i++) {
-		(void)kpause("jailquiet", false, 1, NULL);
-		if (all_had_turn(&since))
-			return 0;
+	/* Who comes to wait from now on has left its processor by itself. */
+	for (;;) {
+		room = find_waiting(NULL, 0) + 64;
+		waiters = kmem_alloc(room * sizeof(*waiters), KM_SLEEP);
+		n = find_waiting(waiters, room);
+		if (n <= room)
+			break;
+		kmem_free(waiters, room * sizeof(*waiters));
 	}
-	return EBUSY;
+	while (error == 0 && n > 0) {
+		if (!still_waiting(&waiters[n - 1]))
+			n--;
+		else if (ticks-- == 0)
+			error = EBUSY;
+		else
+			(void)kpause("jailquiet", false, 1, NULL);
+	}
+	if (error != 0)
+		printf("secmodel_jail: threads have no turn for %d seconds\n",
+		    TURN_SECONDS);
+	kmem_free(waiters, room * sizeof(*waiters));
+	return error;
 }
 
 /*
@@ -181,9 +243,10 @@ call_alone(void (*func)(void))
 
 /*
  * Call a function while no other thread is in a listener; what it unlists
- * then was left by all.  May sleep, takes proc_lock, and the caller holds no
- * lock that others spin for.  EBUSY, and it is not called, if there is no such
- * moment for seconds: a thread of higher priority doesn't let others run.
+ * then was left by all.  It may sleep for no more than memory.  May sleep,
+ * takes proc_lock, and the caller holds no lock that others spin for.  EBUSY,
+ * and it is not called, if there is no such moment for seconds: a thread of
+ * higher priority doesn't let others run.
  */
 int
 jail_quiet_call(void (*func)(void))
@@ -196,12 +259,14 @@ jail_quiet_call(void (*func)(void))
 
 	atomic_store_relaxed(&sched_kpreempt_pri, PRI_COUNT);
 	error = wait_for_turns();
-	if (error == 0) {
-		for (i = 0; i < HOLD_TRIES; i++) {
-			error = call_alone(func);
-			if (error == 0)
-				break;
-		}
+	for (i = 0; error == 0 && i < HOLD_TRIES; i++) {
+		if (call_alone(func) == 0)
+			break;
+		(void)kpause("jailhold", false, 1, NULL);
+	}
+	if (i == HOLD_TRIES) {
+		printf("secmodel_jail: a processor does not leave the kernel\n");
+		error = EBUSY;
 	}
 	/* Someone else may have set it meanwhile, by sysctl(8). */
 	(void)atomic_cas_uint((u_int *)&sched_kpreempt_pri, PRI_COUNT,

@@ -168,19 +168,8 @@ func churn(p *plan.Plan) error {
 				return err
 			}
 		}
-		// Of a kernel with DIAGNOSTIC, kauth(9) asserts that if there is a
-		// listener for credentials, it was asked: which fails if one comes in
-		// the middle of that.
-		if err := stop(players); err != nil {
-			return err
-		}
 		if err := module.Load(p.Module); err != nil {
 			return fmt.Errorf("load %s, time %d: %w", p.Module, i+1, err)
-		}
-		for _, pid := range players {
-			if err := unix.Kill(-pid, unix.SIGCONT); err != nil {
-				return fmt.Errorf("continue %d: %w", pid, err)
-			}
 		}
 		// It is asked for a while.
 		time.Sleep(time.Duration(i%5) * time.Millisecond)
@@ -208,30 +197,6 @@ func churn(p *plan.Plan) error {
 	fmt.Printf("init: loaded and unloaded %d times in %v, on %d processors, while processes forked, bound, signalled, changed ids, read and opened\n",
 		p.Loads, took.Round(time.Millisecond), cpus)
 	return leaked(before, after, uint64(p.Loads-p.Loads/10))
-}
-
-// stop has processes, and their children, do nothing.
-func stop(players []int) error {
-	for _, pid := range players {
-		if err := unix.Kill(-pid, unix.SIGSTOP); err != nil {
-			return fmt.Errorf("stop %d: %w", pid, err)
-		}
-	}
-	for _, pid := range players {
-		var ws unix.WaitStatus
-		for {
-			_, err := unix.Wait4(pid, &ws, unix.WUNTRACED, nil)
-			if err == unix.EINTR {
-				continue
-			}
-			if err != nil || ws&0xff != 0x7f { // Stopped() does not count SIGSTOP
-				return fmt.Errorf("stop %d: status %#x: %v", pid, uint32(ws), err)
-			}
-			break
-		}
-	}
-	time.Sleep(5 * time.Millisecond) // for the children
-	return nil
 }
 
 // leaked says which pools of the kernel's memory have grown with each of so
