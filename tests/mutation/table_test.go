@@ -254,6 +254,8 @@ var figures = []mutation{
 var waits = []mutation{
 	{"who waits is not woken up", []edit{{"jail_event.c", "\tevent_log(j, je);\n\tevent_wake(j);\n", "\tevent_log(j, je);\n"}},
 		"kern", "TestWait", `it waits still`},
+	{"who waits misses what comes before he sleeps", []edit{{"jail_event.c", "\twhile (error == 0 && jail_event_count(id) == count)\n", "\tif (count == jail_event_count(id) || count != UINT32_MAX)\n"}},
+		"kern", "TestWaitBegins", `it waits still`},
 	{"who waits enters with the host's eyes", []edit{{"jail_snapshot.c", "\trd->rd_jail = jail_of_proc(l->l_proc);\n", "\trd->rd_jail = jail_of(l->l_cred);\n"}},
 		"kern", "TestWaitDoesNotEnter", `it does not wait`},
 	{"who waits for a dying jail waits on", []edit{{"jail_proc.c", "\t\tjail_event_end(j);\n", ""}},

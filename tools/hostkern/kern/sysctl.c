@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "hk.h"
 #include "hostkern.h"
@@ -39,11 +40,14 @@ sysctl_lock(bool write)
 	rw_enter(&tree_lock, write ? RW_WRITER : RW_READER);
 }
 
+/* Who goes on to wait does so late: what comes before must not be missed. */
 void
 sysctl_unlock(void)
 {
 
 	rw_exit(&tree_lock);
+	if ((curlwp->l_flag & HK_LW_WAITS) != 0)
+		usleep(100);
 }
 
 void

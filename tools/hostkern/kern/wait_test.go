@@ -240,8 +240,20 @@ func TestWaitDoesNotEnter(t *testing.T) {
 	w.got(t, syscall.EINTR)
 }
 
-// However readers and events meet, none is missed, and who waits for another's
-// sleeps on.
+// However a reader that is about to wait and an event meet, it gets it.
+func TestWaitBegins(t *testing.T) {
+	root := host(t, 0)
+	id := jail(t, root, "begins", 0)
+	p := member(t, id, 0)
+	for i := range 300 {
+		w := wait(p, 0, uint64(i))
+		time.Sleep(time.Duration(i) * time.Microsecond)
+		offend(p)
+		w.got(t, nil, id)
+	}
+}
+
+// Of many readers none misses an event, and who waits for another's sleeps on.
 func TestWaitMissesNothing(t *testing.T) {
 	const n, readers = 2000, 8
 	root := host(t, 0)
