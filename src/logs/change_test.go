@@ -20,6 +20,27 @@ func (b *bench) full(full bool) {
 	}
 }
 
+// until runs the loop until something is so, however slow the machine is.
+func (b *bench) until(what string, ok func() bool) {
+	b.Helper()
+	for end := time.Now().Add(time.Minute); !ok(); b.run(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			b.Errorf("not within a minute: %s; %q, %+v", what, b.text(), b.w.Counters())
+			return
+		}
+	}
+}
+
+func (b *bench) untilText(want string) {
+	b.Helper()
+	b.until(want, func() bool { return strings.Join(b.text(), ",") == want })
+}
+
+func (b *bench) untilBlocked() {
+	b.Helper()
+	b.until("the log is full", func() bool { return b.w.Counters().Blocked != "" })
+}
+
 // What a service that is removed has written is kept, though the log takes
 // nothing at that moment; then its streams are closed.
 func TestEnd(t *testing.T) {
@@ -28,7 +49,9 @@ func TestEnd(t *testing.T) {
 		a, other := b.add("a"), b.add("other")
 		b.full(full)
 		unix.Write(a, []byte("one\ntwo\n"))
-		b.run(20 * time.Millisecond)
+		if full {
+			b.untilBlocked()
+		}
 		unix.Write(a, []byte("three\nhalf"))
 		unix.Write(other, []byte("more\n"))
 		done := 0
@@ -36,12 +59,11 @@ func TestEnd(t *testing.T) {
 		if done != 1 && !full || done != 0 && full {
 			t.Errorf("full %v: done %d times", full, done)
 		}
-		b.full(false)
-		b.run(retryEvery + 100*time.Millisecond)
-		got := b.text()
-		if want := "a true one,a true two,a true three,a false half"; done != 1 || full && !strings.Contains(strings.Join(got, ","), want) {
-			t.Errorf("full %v: done %d times, %q", full, done, got)
+		if full {
+			b.full(false)
 		}
+		const want = "a true one,a true two,a true three,a false half"
+		b.until(want, func() bool { return done == 1 && strings.Contains(strings.Join(b.text(), ","), want) })
 		if _, err := unix.Write(a, []byte("x")); err != unix.EPIPE {
 			t.Errorf("its stream is open still: %v", err)
 		}
@@ -58,7 +80,7 @@ func TestKeep(t *testing.T) {
 	a := b.add("a")
 	b.full(true)
 	unix.Write(a, []byte("one\n"))
-	b.run(20 * time.Millisecond)
+	b.untilBlocked()
 	if b.w.Keep("a", "out") {
 		t.Error("kept, and not to end")
 	}
@@ -68,10 +90,7 @@ func TestKeep(t *testing.T) {
 	}
 	b.full(false)
 	unix.Write(a, []byte("two\n"))
-	b.run(retryEvery + 100*time.Millisecond)
-	if got := strings.Join(b.text(), ","); got != "a true one,a true two" {
-		t.Error(got)
-	}
+	b.untilText("a true one,a true two")
 }
 
 // From dropping to waiting and back, while the log takes nothing.
@@ -79,32 +98,32 @@ func TestConfigure(t *testing.T) {
 	b := newBench(t, true)
 	a := b.add("a")
 	b.full(true)
-	say := func(line string) {
-		unix.Write(a, []byte(line+"\n"))
-		b.run(20 * time.Millisecond)
+	say := func(line string) { unix.Write(a, []byte(line+"\n")) }
+	dropped := func(n uint64) {
+		t.Helper()
+		b.until("dropped", func() bool { return b.w.Counters().Dropped == n })
 	}
 	set := func(drop bool) { b.w.Configure(Settings{Keep: 3, Size: 1 << 20, Drop: drop}) }
 	say("dropped")
+	dropped(1)
 	set(false)
 	say("kept")
+	b.run(50 * time.Millisecond)
 	if c := b.w.Counters(); c.Dropped != 1 || c.Blocked == "" {
 		t.Errorf("%+v", c)
 	}
 	b.full(false)
-	b.run(retryEvery + 100*time.Millisecond)
-	if got := strings.Join(b.text(), ","); got != "supervisor true 1 lines were dropped, the log took none,a true kept" {
-		t.Error(got)
-	}
+	b.untilText("supervisor true 1 lines were dropped, the log took none,a true kept")
 	b.full(true)
 	say("goes")
+	b.untilBlocked()
 	set(true)
 	say("goes too")
+	dropped(3)
 	b.full(false)
-	b.run(retryEvery + 100*time.Millisecond)
+	b.until("room", func() bool { return b.w.Counters().Blocked == "" })
 	say("last")
-	if got, c := strings.Join(b.text(), ","), b.w.Counters(); got != "supervisor true 2 lines were dropped, the log took none,a true last" || c.Dropped != 3 {
-		t.Errorf("%s, %+v", got, c)
-	}
+	b.untilText("supervisor true 2 lines were dropped, the log took none,a true last")
 	if b.w.file.Keep != 3 {
 		t.Error("the number of files is the old one")
 	}
