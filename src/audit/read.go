@@ -131,6 +131,12 @@ func (f *file) same(other *file) bool {
 	return err1 == nil && err2 == nil && os.SameFile(a, b)
 }
 
+func (f *file) isAt(name string) bool {
+	a, err1 := f.Stat()
+	b, err2 := os.Stat(name)
+	return err1 == nil && err2 == nil && os.SameFile(a, b)
+}
+
 func closeAll(files []*file) {
 	for _, f := range files {
 		f.Close()
@@ -189,7 +195,9 @@ func openOnce(path string) (files []*file, again bool, err error) {
 	if err == nil && len(files) > 0 && !slices.Equal(names, now) {
 		return files, true, nil
 	}
-	return files, false, err
+	// A rotation can leave the same names, each to another file.
+	again = slices.ContainsFunc(files, func(f *file) bool { return !f.isAt(f.Name()) })
+	return files, again, err
 }
 
 // failing is a file that can not be read.
