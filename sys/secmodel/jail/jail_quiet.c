@@ -80,18 +80,22 @@ struct hold {
 };
 
 /*
- * Whether a thread waits for a processor.  Soft interrupts are not preempted.
- * Takes the LWP's lock; switches is how often it has left one.
+ * Whether a thread waits for a processor; if so it gets our priority, unless
+ * it has a better one, or a fixed one.  Soft interrupts are not preempted.
+ * Takes the LWP's lock; switches is how often it has left a processor.
  */
 static bool
 waiting(struct lwp *l, u_long *switches)
 {
+	const pri_t pri = MIN(curlwp->l_priority, MAXPRI_USER);
 	bool waits;
 
 	lwp_lock(l);
 	waits = l->l_stat == LSRUN && (l->l_flag & LW_IDLE) == 0 &&
 	    (l->l_pflag & LP_INTR) == 0;
 	*switches = l->l_ru.ru_nvcsw + l->l_ru.ru_nivcsw;
+	if (waits && l->l_class == SCHED_OTHER && l->l_priority < pri)
+		lwp_changepri(l, pri);
 	lwp_unlock(l);
 	return waits;
 }
