@@ -305,6 +305,7 @@ func (c *cell) arrive(gate string, last int) int {
 type jailState struct {
 	State, Reason string
 	Restarts      int
+	Processes     int
 	Dropped       uint64 `json:"log_lines_dropped"`
 	Services      []struct {
 		Name, State string

@@ -1,0 +1,134 @@
+package faults
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"jails/tests/host"
+)
+
+// jailOf is a cell with a definition of its own.
+func jailOf(t *testing.T, h *host.Host, root, name, text string) *cell {
+	t.Helper()
+	c := newCell(t, h, root, name)
+	path := filepath.Join(h.Dir, "etc/jails", name+".toml")
+	if err := os.WriteFile(path, []byte(fmt.Sprintf("root = %q\nlog = { socket = false }\n", root)+text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// service waits until a service has a state, and gives its process.
+func (c *cell) service(name, state string, not int) (pid int) {
+	c.t.Helper()
+	host.Eventually(c.t, name+" to be "+state, func() bool {
+		for _, s := range c.status().Services {
+			if s.Name == name && s.State == state && (s.PID != not || s.PID == 0) {
+				pid = s.PID
+				return true
+			}
+		}
+		return false
+	})
+	return pid
+}
+
+func service(name, more, script string) string {
+	return fmt.Sprintf("[[service]]\nname = %q\ndelay = \"20ms\"\n%s\ncommand = [\"sh\", \"-c\", '''%s''']\n", name, more, script)
+}
+
+// Services that behave as badly as they can.
+func TestBadServices(t *testing.T) {
+	h := host.New(t)
+	root := h.Userland(t)
+	signal := func(t *testing.T, pid int, s unix.Signal) {
+		t.Helper()
+		if err := unix.Kill(pid, s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cases := []struct {
+		name, text string
+		try        func(t *testing.T, c *cell)
+		says       string // in the log, at the end
+	}{
+		{"deaf", service("deaf", `stop = { timeout = "200ms" }`, `trap "" TERM; while :; do sleep 1000; done`), func(*testing.T, *cell) {}, "deaf: down: killed by signal 9"},
+		{"silent", service("silent", "", `exec <&- >&- 2>&-; exec sleep 1000`), func(t *testing.T, c *cell) {
+			pid := c.service("silent", "ready", 0)
+			kill(t, pid)
+			c.service("silent", "ready", pid)
+		}, "silent: started"},
+		{"daemon", service("daemon", "limit = 2", `busybox setsid sh -c 'while :; do sleep 1000; done' & exit 0`), func(_ *testing.T, c *cell) {
+			c.service("daemon", "failed", 0)
+			c.becomes("failed")
+		}, "daemon: failed"},
+		{"still", service("still", `stop = { timeout = "60s" }`, `exec sleep 1000`), func(t *testing.T, c *cell) {
+			signal(t, c.service("still", "ready", 0), unix.SIGSTOP)
+		}, "still: down: killed by signal 15"},
+		{"dog", service("dog", "ready = \"fd:3\"\nwatchdog = \"500ms\"\nstop = { timeout = \"60s\" }", `while :; do echo >&3; sleep 0.05; done`), func(t *testing.T, c *cell) {
+			pid := c.service("dog", "ready", 0)
+			signal(t, pid, unix.SIGSTOP)
+			c.service("dog", "ready", pid)
+		}, "dog: backoff: no sign of life for 500ms; killed by signal 15"},
+		{"bomb", "processes = 12\n" + service("good", "limit = 3", `exec sleep 1000`) +
+			service("bomb", "after = [\"good\"]\nstop = { timeout = \"200ms\" }", `exec busybox awk 'BEGIN { while (1) system("sleep 1000 &") }'`), func(t *testing.T, c *cell) {
+			pid := c.service("good", "ready", 0)
+			host.Eventually(t, "the jail to be full", func() bool { return c.status().Processes == 12 })
+			kill(t, pid)
+			host.Eventually(t, "no room to start the service", func() bool {
+				for _, s := range c.status().Services {
+					if s.Name == "good" && s.State == "ready" && s.PID != pid { // it was the faster one
+						pid = s.PID
+						kill(t, pid)
+					}
+				}
+				return strings.Contains(c.log(), "good: backoff: ") && strings.Contains(c.log(), "temporarily unavailable")
+			})
+			c.h.Run(t, "jailctl", "service", c.name, "stop", "bomb")
+			c.service("good", "ready", pid)
+			c.h.Run(t, "jailctl", "service", c.name, "start", "bomb")
+		}, "temporarily unavailable"},
+		{"few", "limits = { files = 24 }\n" + service("few", "", `exec sleep 1000`), func(t *testing.T, c *cell) {
+			pid := c.service("few", "ready", 0)
+			var all []int
+			for range 100 {
+				fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				all = append(all, fd)
+				if err := unix.Connect(fd, &unix.SockaddrUnix{Name: filepath.Join(c.h.Dir, "var/run/jails", c.name, "control.sock")}); err == unix.EAGAIN {
+					break // the queue is full
+				} else if err != nil {
+					t.Fatal(err)
+				}
+			}
+			kill(t, pid)
+			begun := func() bool { return strings.Count(c.log(), "few: started") > 1 }
+			host.Eventually(t, "a new process", begun)
+			for _, fd := range all {
+				unix.Close(fd)
+			}
+			c.service("few", "ready", pid)
+		}, "few: started"},
+	}
+	for _, v := range cases {
+		t.Run(v.name, func(t *testing.T) {
+			c := jailOf(t, h, root, v.name, v.text)
+			if begun := c.begin("start", v.name); c.wait(begun) != 0 && v.name != "daemon" {
+				t.Fatalf("start: %s\n%s", begun.said.Bytes(), c.log())
+			}
+			v.try(t, c)
+			c.must("stop")
+			c.end()
+			if text := c.log(); !strings.Contains(text, v.says) {
+				t.Errorf("the log does not say %q:\n%s", v.says, text)
+			}
+		})
+	}
+}
