@@ -54,23 +54,25 @@ func processes(t *testing.T) (all []process) {
 	return all
 }
 
-// only is the one process of a host that runs a command.
-func only(t *testing.T, h *host.Host, command string) process {
+// only is the one process of a host that runs a command. A child of it looks the
+// same until it has executed its own.
+func only(t *testing.T, h *host.Host, command string) (only process) {
 	t.Helper()
-	var found []process
-	for _, p := range processes(t) {
-		mine := p.apart == h.Dir
-		if command == "hostkern" {
-			mine = strings.Contains(p.command, filepath.Join(h.Dir, "hostkern.sock"))
+	host.Eventually(t, "one process "+command, func() bool {
+		n := 0
+		for _, p := range processes(t) {
+			mine := p.apart == h.Dir && p.is(command)
+			if command == "hostkern" {
+				mine = strings.Contains(p.command, filepath.Join(h.Dir, "hostkern.sock"))
+			}
+			if mine {
+				only = p
+				n++
+			}
 		}
-		if mine && (command == "hostkern" || p.is(command)) {
-			found = append(found, p)
-		}
-	}
-	if len(found) != 1 {
-		t.Fatalf("not one process %q, but %v", command, found)
-	}
-	return found[0]
+		return n == 1
+	})
+	return only
 }
 
 func descriptors(t *testing.T, h *host.Host, command string) int {

@@ -39,7 +39,7 @@ func (c *cell) service(name, state string, not int) (pid int) {
 }
 
 func service(name, more, script string) string {
-	return fmt.Sprintf("[[service]]\nname = %q\ndelay = \"20ms\"\n%s\ncommand = [\"sh\", \"-c\", '''%s''']\n", name, more, script)
+	return fmt.Sprintf("[[service]]\nname = %q\ndelay = \"5ms\"\n%s\ncommand = [\"sh\", \"-c\", '''%s''']\n", name, more, script)
 }
 
 // Services that behave as badly as they can.
