@@ -126,7 +126,8 @@ func (s *stress) create(c *secmodel.Client) {
 }
 
 func (s *stress) set(c *secmodel.Client) {
-	if s.any() == 0 {
+	id := s.any()
+	if id == 0 {
 		time.Sleep(time.Millisecond)
 		return
 	}
@@ -134,7 +135,7 @@ func (s *stress) set(c *secmodel.Client) {
 	if rand.IntN(2) == 0 {
 		change = secmodel.Change{Ports: pointer(s.ports()), Strict: pointer(rand.IntN(2) == 0), Processes: pointer(uint32(rand.IntN(20)))}
 	}
-	s.wrong("set", c.Set(s.any(), change), secmodel.ErrNoJail, secmodel.ErrDying, secmodel.ErrPortTaken)
+	s.wrong("set", c.Set(id, change), secmodel.ErrNoJail, secmodel.ErrDying, secmodel.ErrPortTaken)
 	time.Sleep(5 * time.Millisecond)
 }
 
