@@ -234,7 +234,7 @@ func (g *Graph) settle() {
 				g.apply(s, &Event{Kind: Removed, Service: s.index})
 			case g.stopping || s.removed:
 				s.want = down
-				if s.state != Down && s.state != Stopping && s.state != Finishing && (!s.state.Busy() || s.unneeded()) {
+				if s.state != Down && s.state != Stopping && s.state != Finishing && (!s.state.Busy() || !s.needed(map[*Service]bool{})) {
 					g.apply(s, &Event{Kind: Stop, Service: s.index})
 				}
 			case s.state == Waiting && s.blockedBy() == nil:
@@ -245,14 +245,19 @@ func (g *Graph) settle() {
 	}
 }
 
-// unneeded says whether all that come after s are stopped.
-func (s *Service) unneeded() bool {
+// needed says whether one that comes after s, or after one that does, has not
+// stopped. seen are those that have been asked.
+func (s *Service) needed(seen map[*Service]bool) bool {
 	for _, b := range s.before {
-		if b.state.Busy() {
-			return false
+		if seen[b] {
+			continue
+		}
+		seen[b] = true
+		if b.state.Busy() || b.needed(seen) {
+			return true
 		}
 	}
-	return true
+	return false
 }
 
 func (e edge) met() bool {

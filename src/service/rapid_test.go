@@ -135,16 +135,7 @@ func (w *world) do(actions []Action) {
 				w.Fatalf("%s: signal to %d, its process is %d", w.specs[i].Name, a.PID, w.alive[i])
 			}
 			if w.stops || w.g.Removed(i) && !w.ill {
-				for j, s := range w.specs {
-					if !w.stops && !w.g.Removed(j) {
-						continue
-					}
-					for _, d := range s.After {
-						if d.Service == w.specs[i].Name && (w.alive[j] != 0 || w.finish[j] != 0) {
-							w.Fatalf("%s is stopped before %s", w.specs[i].Name, s.Name)
-						}
-					}
-				}
+				w.checkStopOrder(i, i)
 			}
 			w.told[i] = true
 		case KillGroup:
@@ -221,6 +212,25 @@ func (w *world) exit(i int, x Exit) {
 	w.good[i] = x.OK() && !w.told[i]
 	w.ended[i] = w.good[i] && (s.Oneshot || s.Restart != Always)
 	w.send(Event{Kind: Exited, Service: i, Exit: x})
+}
+
+// checkStopOrder: nothing that comes after a service, through others that have no
+// process too, has one when that is stopped.
+func (w *world) checkStopOrder(stopped, on int) {
+	for j, s := range w.specs {
+		if !w.stops && !w.g.Removed(j) {
+			continue
+		}
+		for _, d := range s.After {
+			if d.Service != w.specs[on].Name {
+				continue
+			}
+			if w.alive[j] != 0 || w.finish[j] != 0 {
+				w.Fatalf("%s is stopped before %s", w.specs[stopped].Name, s.Name)
+			}
+			w.checkStopOrder(stopped, j)
+		}
+	}
 }
 
 func (w *world) check(*rapid.T) {

@@ -128,6 +128,7 @@ func TestSequences(t *testing.T) {
 	oneshot := spec("setup")
 	oneshot.Oneshot = true
 	oneshot.Restart = OnFailure
+	after := func(s Spec, on ...Dependency) Spec { s.After = on; return s }
 	never := spec("once")
 	never.Restart = Never
 	finish := spec("a")
@@ -149,6 +150,15 @@ func TestSequences(t *testing.T) {
 			{3, "exited web 0", "disarm web, kill web 4, web:down, signal db 2, timeout db 5s, db:stopping"},
 			{3, "timed-out db", "kill db 2"},
 			{4, "exited db -9", "disarm db, kill db 2, db:down"},
+		}},
+		{"order of stop beyond what is completed", []Spec{spec("db"), after(oneshot, on("db", UntilReady)), spec("web", on("setup", UntilCompleted))}, []step{
+			{0, "start-all", "db:waiting, setup:waiting, web:waiting, spawn db, db:starting"},
+			{0, "spawned db 2", "db:ready, spawn setup, setup:starting"},
+			{0, "spawned setup 3", ""},
+			{0, "exited setup 0", "setup:completed, spawn web, web:starting"},
+			{0, "spawned web 4", "web:ready"},
+			{1, "stop-all", "setup:down, signal web 4, timeout web 5s, web:stopping"},
+			{2, "exited web 0", "disarm web, kill web 4, web:down, signal db 2, timeout db 5s, db:stopping"},
 		}},
 		{"started is enough", []Spec{spec("a", on("db", UntilStarted)), probed}, []step{
 			{0, "start-all", "a:waiting, db:waiting, spawn db, db:starting"},
