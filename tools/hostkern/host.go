@@ -235,13 +235,19 @@ func (h *host) follow(p *process) {
 	}
 }
 
+// ended takes in the end of a process that is dead. Its last forks came before
+// that, and may not have been taken in before it was seen to be.
+func (h *host) ended(p *process) {
+	h.settle()
+	h.exited(p)
+}
+
 // pidReady is called when a process has ended, and, with EPOLLHUP, when its
 // parent has waited for it, as far as the kernel tells that.
 func (h *host) pidReady(pid int, events uint32) {
-	h.settle() // its forks came before its end
 	p := h.lookup(pid)
 	if p != nil && p.dead() {
-		h.exited(p)
+		h.ended(p)
 	}
 	if events&unix.EPOLLHUP != 0 {
 		h.reapAll()
@@ -396,7 +402,7 @@ func (h *host) sync(gauges bool) {
 	h.mu.RUnlock()
 	for _, p := range all {
 		if p.dead() {
-			h.exited(p)
+			h.ended(p)
 		} else if gauges {
 			h.measure(p)
 			if s, err := readStatus(p.pid); err == nil {

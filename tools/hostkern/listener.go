@@ -109,7 +109,7 @@ func (h *host) listenerGone(l *listener) {
 	l.mu.Unlock()
 	for _, p := range all {
 		if p.dead() {
-			h.exited(p)
+			h.ended(p)
 		}
 	}
 	h.debug("jail %d: a listener has nobody left", l.jail.Load())
