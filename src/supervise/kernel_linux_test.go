@@ -153,9 +153,12 @@ func (k marks) members(id secmodel.ID) []int {
 		var l unix.Rlimit
 		if unix.Prlimit(pid, unix.RLIMIT_MSGQUEUE, nil, &l) == nil && l.Cur == k.mark(id) {
 			// Whoever adopts orphans may be slow to reap them.
-			b, _ := os.ReadFile(name + "/stat")
+			b, err := os.ReadFile(name + "/stat")
 			if _, after, _ := bytes.Cut(b, []byte(") ")); bytes.HasPrefix(after, []byte("Z ")) && !bytes.HasPrefix(after, fmt.Appendf(nil, "Z %d ", os.Getpid())) {
 				continue
+			}
+			if err != nil {
+				continue // it has been reaped meanwhile
 			}
 			pids = append(pids, pid)
 		}
