@@ -2,7 +2,6 @@ package jailctl
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -271,10 +270,8 @@ func printEvents(w io.Writer, all []happened) error {
 
 // printObjects writes each as a line of JSON.
 func printObjects(w io.Writer, all []happened) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
 	for i := range all {
-		if err := e.Encode(&all[i]); err != nil {
+		if err := output.Line(w, &all[i]); err != nil {
 			return err
 		}
 	}

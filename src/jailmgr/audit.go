@@ -3,7 +3,6 @@ package jailmgr
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -75,9 +74,7 @@ func (v *auditView) record(r *audit.Record) error {
 		return nil
 	}
 	if v.h.c.Bool("json") {
-		e := json.NewEncoder(v.h.c.App.Writer)
-		e.SetEscapeHTML(false)
-		return e.Encode(r)
+		return output.Line(v.h.c.App.Writer, r)
 	}
 	if r.Event == audit.Begin && !v.caught {
 		v.open[r.ID] = r

@@ -61,7 +61,7 @@ func check(_ context.Context, h *host) error {
 		}
 	} else {
 		for _, p := range problems {
-			h.line("%s", output.Text(p.String()))
+			h.line("%s", p.String())
 		}
 	}
 	if bad > 0 {

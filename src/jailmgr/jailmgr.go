@@ -125,11 +125,11 @@ func on(kernel int, run func(ctx context.Context, h *host) error) cli.ActionFunc
 	}
 }
 
-// line prints one line on standard output.
+// line prints one line on standard output. What a jail chose may be in it.
 func (h *host) line(format string, args ...any) {
 	h.print.Lock()
 	defer h.print.Unlock()
-	fmt.Fprintf(h.c.App.Writer, format+"\n", args...)
+	fmt.Fprintln(h.c.App.Writer, output.Text(fmt.Sprintf(format, args...)))
 }
 
 // note prints what the administrator should know about a jail.

@@ -2,7 +2,6 @@ package jailmgr
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -14,6 +13,7 @@ import (
 	"jails/src/jail"
 	"jails/src/lifecycle"
 	"jails/src/logs"
+	"jails/src/output"
 )
 
 func logsCommand() *cli.Command {
@@ -105,11 +105,9 @@ func (h *host) logged(name, dir string) error {
 func (h *host) logPrinter(names []string) func(int, logs.Line) error {
 	w := h.c.App.Writer
 	if h.c.Bool("json") {
-		e := json.NewEncoder(w)
-		e.SetEscapeHTML(false)
 		return func(place int, l logs.Line) error {
 			// Text may hold any byte; JSON has the form that is safe.
-			return e.Encode(logLine{l.Time, names[place], l.Service, l.Stream, !l.Full, string(logs.AppendSafe(nil, l.Text))})
+			return output.Line(w, logLine{l.Time, names[place], l.Service, l.Stream, !l.Full, string(logs.AppendSafe(nil, l.Text))})
 		}
 	}
 	var b []byte

@@ -126,7 +126,7 @@ func (r *request) report(outcomes []outcome, number int) error {
 			text = "Sent " + signalName(number) + " to " + o.Service
 		}
 		if !r.Bool("json") {
-			if _, err := fmt.Fprintln(r.App.Writer, text); err != nil {
+			if _, err := fmt.Fprintln(r.App.Writer, output.Text(text)); err != nil {
 				return err
 			}
 		}

@@ -222,7 +222,10 @@ func serviceNames(ctx context.Context, name string) (names []string) {
 		defer client.Close()
 		if st, err := client.Status(ctx); err == nil {
 			for _, s := range st.Services {
-				names = append(names, s.Name)
+				// A shell puts it on the command line as it is.
+				if jail.CheckName(s.Name) == nil {
+					names = append(names, s.Name)
+				}
 			}
 			return names
 		}

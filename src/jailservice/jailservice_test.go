@@ -18,6 +18,7 @@ import (
 	"jails/src/event"
 	"jails/src/exit"
 	"jails/src/jail"
+	"jails/src/output"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -211,6 +212,25 @@ func TestShown(t *testing.T) {
 		if !strings.Contains(squeeze(stdout), want) {
 			t.Errorf("the status has no %q:\n%s", want, stdout)
 		}
+	}
+}
+
+// A jail-init that its jail has taken over says what it likes.
+func TestHostile(t *testing.T) {
+	start(t, &stub{services: []control.Service{
+		{Name: "sshd", State: "\x1b[2J"},
+		{Name: "x;reboot", State: "\u009b2J", Reason: "\u202e", Last: &control.Exit{Error: "\x1b]0;x\a"}},
+	}})
+	for _, line := range []string{"web clear sshd", "web", "web why", "web status", "--json web", "--json web clear sshd"} {
+		_, stdout, stderr := typed(strings.Fields(line)...)
+		for text := range strings.Lines(stdout + stderr) {
+			if text = strings.TrimSuffix(text, "\n"); output.Text(text) != text {
+				t.Errorf("%s: %q", line, text)
+			}
+		}
+	}
+	if _, stdout, _ := typed("web", "why", "--generate-bash-completion"); stdout != "sshd\n" {
+		t.Errorf("completed as %q", stdout)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -88,11 +89,36 @@ func (t *Table) Print(w io.Writer) error {
 }
 
 // JSON writes v as indented JSON. Its keys are a contract.
-func JSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
+func JSON(w io.Writer, v any) error { return object(w, v, "  ") }
+
+// Line writes v as JSON on one line.
+func Line(w io.Writer, v any) error { return object(w, v, "") }
+
+// object writes what JSON lets stand but a terminal might obey as \uNNNN: it
+// can be in strings only.
+func object(w io.Writer, v any, indent string) error {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
+	e.SetIndent("", indent)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	all, safe := b.Bytes(), []byte(nil)
+	for i := 0; i < len(all); {
+		r, n := utf8.DecodeRune(all[i:])
+		if r == '\n' || strconv.IsPrint(r) {
+			i += n
+			continue
+		}
+		safe = append(safe, all[:i]...)
+		for _, u := range utf16.AppendRune(nil, r) {
+			safe = fmt.Appendf(safe, `\u%04x`, u)
+		}
+		all, i = all[i+n:], 0
+	}
+	_, err := w.Write(append(safe, all...))
+	return err
 }
 
 // Text makes what others chose safe for a terminal: what can't be printed, or

@@ -2,7 +2,9 @@ package output
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +41,25 @@ func TestWriteErrors(t *testing.T) {
 	}
 	if err := JSON(full{}, 1); !errors.Is(err, errFull) {
 		t.Errorf("JSON: %v", err)
+	}
+}
+
+// What JSON holds is what was put in, and no terminal obeys any of it.
+func TestSafeJSON(t *testing.T) {
+	for _, in := range []string{"web é 日本 <&>", "a\u009b31m\x7fb", "\u202e\u2028\U000e0001x", "\x1b]0;x\a\n"} {
+		for _, write := range []func(io.Writer, any) error{JSON, Line} {
+			var b bytes.Buffer
+			var got []string
+			if err := write(&b, []string{in, "é"}); err != nil {
+				t.Fatal(err)
+			}
+			if text := strings.ReplaceAll(b.String(), "\n", ""); Text(text) != text {
+				t.Errorf("%q is not safe", text)
+			}
+			if err := json.Unmarshal(b.Bytes(), &got); err != nil || got[0] != in {
+				t.Errorf("%q became %q: %v", in, got, err)
+			}
+		}
 	}
 }
 
