@@ -52,13 +52,12 @@ type ending struct {
 
 // Keep takes End back for a stream, and says whether that is read still.
 func (w *Writer) Keep(service, stream string) bool {
-	for _, s := range w.streams {
-		if l := w.spool.lanes[s.lane]; l.service == service && l.stream == stream && s.ending != nil {
-			s.ending = nil
-			return true
-		}
+	s := w.reading(service, stream)
+	if s == nil || s.ending == nil {
+		return false
 	}
-	return false
+	s.ending = nil
+	return true
 }
 
 // endStreams ends those that are to end, if it may read.

@@ -485,6 +485,60 @@ func TestFilter(t *testing.T) {
 	}
 }
 
+// Who has a stream's reading end too can make reads of it wait: nobody reads
+// where nothing is.
+func TestEmptyStreamThatWaits(t *testing.T) {
+	b := newBench(t, false)
+	var fds [2]int
+	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fds[1])
+	if err := b.w.Add("a", "out", fds[0]); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := unix.Write(fds[1], []byte("x\n")); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.SetNonblock(fds[0], false); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() { b.w.Ended("a"); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		unix.Write(fds[1], []byte("y\n"))
+		t.Fatal("it waits")
+	}
+	if got := fmt.Sprint(b.text()); got != "[a true x]" {
+		t.Error(got)
+	}
+	b.w.Note("supervisor", strings.Repeat("y", 10*MaxText))
+	if got := b.text(); len(got) != 2 || len(got[1]) != len("supervisor true ")+MaxText {
+		t.Errorf("a note of %d bytes", len(got[len(got)-1]))
+	}
+}
+
+// Who sends streams without end takes no memory without end.
+func TestManyStreams(t *testing.T) {
+	b := newBench(t, false)
+	taken := 0
+	for i := range streamsMost + 100 {
+		var fds [2]int
+		if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+			t.Skipf("%v at %d pipes; raise the limit of open files", err, i)
+		}
+		unix.Close(fds[1])
+		if b.w.Add(fmt.Sprintf("s%d", i), "out", fds[0]) == nil {
+			taken++
+		}
+	}
+	if taken != streamsMost {
+		t.Errorf("%d were taken", taken)
+	}
+}
+
 // Someone who has a service's pipe, though the service has ended, can not keep
 // the reader: here it never comes to an end of what there is to read.
 func TestEndlessStream(t *testing.T) {

@@ -2,6 +2,7 @@ package logs
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -21,12 +22,13 @@ type Counters struct {
 }
 
 const (
-	flushSize  = 128 << 10
-	retryEvery = time.Second // while the file takes nothing
-	drainMost  = 1 << 20     // what the largest pipe holds
-	often      = time.Millisecond / 2
-	notesMost  = 64 // that wait for the file
-	ownService = "supervisor"
+	flushSize   = 128 << 10
+	retryEvery  = time.Second // while the file takes nothing
+	drainMost   = 1 << 20     // what the largest pipe holds
+	often       = time.Millisecond / 2
+	notesMost   = 64   // that wait for the file
+	streamsMost = 2048 // far more than a jail has, those a reload has removed included
+	ownService  = "supervisor"
 )
 
 // Writer reads streams and writes their lines to a file and to syslogd. It
@@ -102,30 +104,45 @@ func NewWriter(loop *event.Loop, file *File, syslog *Syslog, drop bool, spool *S
 
 // Add reads a service's stream from the pipe fd, which it owns from now on. It
 // goes on with the line that the stream has begun.
+//
+// Who sends descriptors may be the jail's: of other files the end, or that
+// nothing is there, is not found as of a pipe; and with the other end of a pipe
+// in our own hands it would never end.
 func (w *Writer) Add(service, stream string, fd int) error {
-	_, err := pending(fd)
-	if err == nil {
-		err = unix.SetNonblock(fd, true)
+	var st unix.Stat_t
+	err := unix.Fstat(fd, &st)
+	flags, err2 := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	if err = cmp.Or(err, err2); err == nil && (st.Mode&unix.S_IFMT != unix.S_IFIFO || flags&unix.O_ACCMODE != unix.O_RDONLY) {
+		err = errors.New("not the read end of a pipe")
 	}
-	if err != nil {
-		unix.Close(fd)
-		return err
-	}
-	return w.add(&source{fd: fd, kind: fromStream}, service, stream)
+	return w.add(&source{fd: fd, kind: fromStream}, service, stream, err)
 }
 
 // AddSocket reads what a jail's programs send to syslogd, from the bound datagram
 // socket fd, which it owns from now on. Its lines are of the service syslog.
 func (w *Writer) AddSocket(fd int) error {
-	if err := unix.SetNonblock(fd, true); err != nil {
+	kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
+	if err == nil && kind != unix.SOCK_DGRAM {
+		err = errors.New("not a socket for datagrams")
+	}
+	return w.add(&source{fd: fd, kind: datagram}, "syslog", "out", err)
+}
+
+func (w *Writer) add(s *source, service, stream string, err error) error {
+	fd := s.fd
+	if err == nil {
+		err = unix.SetNonblock(fd, true)
+	}
+	if err == nil && len(w.streams) >= streamsMost {
+		err = errors.New("too many streams")
+	}
+	if err == nil && w.reading(service, stream) != nil {
+		err = errors.New("it is read already")
+	}
+	if err != nil {
 		unix.Close(fd)
 		return err
 	}
-	return w.add(&source{fd: fd, kind: datagram}, "syslog", "out")
-}
-
-func (w *Writer) add(s *source, service, stream string) (err error) {
-	fd := s.fd
 	if s.lane, err = w.spool.lane(service, stream); err != nil {
 		w.Note(ownService, fmt.Sprintf("the spool has no room for %s of %s: %v; a line that it has begun would be lost with the supervisor", stream, service, err))
 	}
@@ -164,6 +181,16 @@ func (w *Writer) ready(s *source) {
 	s.last = at
 }
 
+// reading is what a stream is read from, or nil.
+func (w *Writer) reading(service, stream string) *source {
+	for _, s := range w.streams {
+		if l := w.spool.lanes[s.lane]; l.service == service && l.stream == stream {
+			return s
+		}
+	}
+	return nil
+}
+
 // reads says whether a stream is read when something comes.
 func (w *Writer) reads(s *source) bool { return !w.stopped && w.streams[s.fd] == s }
 
@@ -179,7 +206,9 @@ func (w *Writer) read(s *source) int {
 			s.over = true
 			return 0
 		}
-		// With nothing there, a read finds out whether it is the end.
+		if size == 0 && !ended(s.fd) {
+			return 0
+		}
 		size = max(min(size, blockSize), 1)
 	}
 	w.spool.begin(s.kind, s.lane, size, w.now())
@@ -197,9 +226,18 @@ func (w *Writer) read(s *source) int {
 	return n
 }
 
-// Note writes a line that no stream brought. While the file takes nothing it
-// waits, or is counted.
+// ended says whether an empty pipe is at its end. A read would find out too,
+// but wait for ever if the jail, which has the same end, has made it do so.
+func ended(fd int) bool {
+	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	_, err := unix.Poll(fds, 0)
+	return err == nil && fds[0].Revents != 0
+}
+
+// Note writes a line of at most MaxText bytes that no stream brought. While the
+// file takes nothing it waits, or is counted.
 func (w *Writer) Note(service, text string) {
+	text = text[:min(len(text), MaxText)]
 	switch {
 	case !w.paused():
 		w.spool.begin(ownNote, 0, 0, w.now())

@@ -133,6 +133,7 @@ func (s *supervisor) reloadTold(m *control.Message) {
 	}
 	switch {
 	case m.Op == control.OpError && r.asked:
+		r.id = 0
 		s.takeBack(r, m.Error)
 	case m.Op == control.OpError:
 		s.endReload(exit.Temporary, m.Error)
@@ -150,6 +151,7 @@ func (s *supervisor) reloadTold(m *control.Message) {
 		s.reload = nil
 		r.tell(&control.Message{Op: control.OpDone, Error: m.Error})
 	default:
+		r.id = 0 // what it says more than once does not count
 		s.changeJail(r, m.Changes)
 	}
 }

@@ -14,8 +14,11 @@ import (
 	"golang.org/x/sys/unix"
 
 	"jails/src/control"
+	"jails/src/event"
 	"jails/src/exit"
 	"jails/src/jail"
+	"jails/src/jailinit"
+	"jails/src/logs"
 	"jails/src/secmodel"
 )
 
@@ -426,4 +429,47 @@ func (w *world) killSupervisor() {
 		w.Fatal(err)
 	}
 	w.eventually("its end", func() bool { return !Running(w.name) })
+}
+
+// setter is a kernel that counts changes.
+type setter struct {
+	Kernel
+	sets int
+}
+
+func (k *setter) Lookup(string) (secmodel.Jail, error)   { return secmodel.Jail{}, nil }
+func (k *setter) Ports() ([]secmodel.PortOwner, error)   { return nil, nil }
+func (k *setter) Set(secmodel.ID, secmodel.Change) error { k.sets++; return nil }
+
+// What jail-init says twice is done once.
+func TestReloadAnsweredTwice(t *testing.T) {
+	loop, err := event.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer loop.Close()
+	pair, err := control.Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(pair[1])
+	k, log := &setter{}, jail.Log{Compress: new(bool)}
+	s := &supervisor{loop: loop, kernel: k, logging: log, log: logs.NewWriter(loop, &logs.File{Dir: t.TempDir(), Keep: 1, Size: 1 << 20}, nil, false, nil)}
+	defer s.log.Close()
+	if err := s.connect(pair[0]); err != nil {
+		t.Fatal(err)
+	}
+	defer s.init.Close()
+	s.reload = &reload{id: reloadID + 1, def: &jail.Definition{Name: "web", Level: "low", Processes: 7, Log: log}, setup: &jailinit.Setup{}}
+	s.reloads = 1
+	for range 3 {
+		s.told(&control.Message{ID: reloadID + 1, Op: control.OpDone}, nil)
+	}
+	loop.After(100*time.Millisecond, loop.Stop)
+	if err := loop.Run(); err != nil {
+		t.Fatal(err)
+	}
+	if k.sets != 1 || s.reloads != 2 || !s.reload.asked {
+		t.Errorf("%d changes, request %d, %+v", k.sets, s.reloads, s.reload)
+	}
 }

@@ -347,8 +347,13 @@ const (
 	reloadID = 3 // and all above, each reload's own
 )
 
-// told is what jail-init says.
+// saidMost is how much is taken of what jail-init says to people.
+const saidMost = 1 << 10
+
+// told is what jail-init says. A process of the jail may have got hold of its
+// connection: all that it says is the jail's word, on the jail alone.
 func (s *supervisor) told(m *control.Message, fds []int) {
+	m.Error = m.Error[:min(len(m.Error), saidMost)]
 	switch m.Op {
 	case control.OpEntered:
 		s.entered = true

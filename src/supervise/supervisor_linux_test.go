@@ -11,6 +11,7 @@ import (
 
 	"jails/src/control"
 	"jails/src/event"
+	"jails/src/jailinit"
 	"jails/src/logs"
 )
 
@@ -54,8 +55,42 @@ func TestStreamsThatAreNone(t *testing.T) {
 			t.Errorf("a descriptor with %s stays open", op)
 		}
 	}
+	// Descriptors of anything else: what tells of events, the writing end of a
+	// pipe, a socket that could be at its end, and what is read already.
+	give := func(stream control.Stream, fd int) (open bool) {
+		s.told(&control.Message{Op: control.OpStreams, Streams: []control.Stream{stream}}, []int{fd})
+		_, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+		return err == nil
+	}
+	events, err := unix.InotifyInit1(unix.IN_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := control.Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, write := pipe(t)
+	for what, taken := range map[string]bool{
+		"a watcher":           give(control.Stream{Service: "a", Name: "err"}, events),
+		"a write end":         give(control.Stream{Service: "a", Name: "err"}, write),
+		"a socket":            give(control.Stream{Service: "a", Name: "err"}, pair[0]),
+		"a stream for syslog": give(jailinit.SyslogStream, pair[1]),
+		"a pipe for syslog":   give(jailinit.SyslogStream, read),
+	} {
+		if taken {
+			t.Errorf("%s was taken", what)
+		}
+	}
 	if !tell(&control.Message{Op: control.OpStreams, Streams: []control.Stream{{Service: "a", Name: "err"}}}) {
 		t.Error("a good stream was not taken")
+	}
+	if tell(&control.Message{Op: control.OpStreams, Streams: []control.Stream{{Service: "a", Name: "err"}}}) {
+		t.Error("it was taken twice")
+	}
+	s.told(&control.Message{Op: control.OpError, Error: strings.Repeat("x", control.MaxMessage/2)}, nil)
+	if len(s.last) != saidMost {
+		t.Errorf("%d bytes of an error", len(s.last))
 	}
 	if err := s.log.Close(); err != nil {
 		t.Error(err)
@@ -66,7 +101,7 @@ func TestStreamsThatAreNone(t *testing.T) {
 			t.Errorf("a line of %q", l.Service)
 		}
 		return nil
-	}); err != nil || n != 7 {
+	}); err != nil || n != 13 {
 		t.Errorf("%d lines, %v", n, err)
 	}
 }
