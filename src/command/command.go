@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
 
 	"jails/src/exit"
 	"jails/src/nearest"
@@ -32,6 +33,9 @@ func Version() string {
 // Run runs an app whose Commands are its verbs, and returns the exit code.
 // It prints errors itself, once, as "name: what is wrong; what to do".
 func Run(app *cli.App, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	// Modes are as they are said where files are made, in a jail too; root's
+	// own umask may be one that leaves a jail's users nothing.
+	unix.Umask(0o022)
 	app.Reader, app.Writer, app.ErrWriter = stdin, stdout, stderr
 	app.Version = Version()
 	app.HideHelpCommand = true // noVerb does its work

@@ -9,12 +9,14 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
 
 	"jails/src/command"
 	"jails/src/durable"
@@ -181,7 +183,8 @@ func (h *host) inEditor(ctx context.Context, path string, old []byte, settings *
 	}
 	answers := bufio.NewReader(h.c.App.Reader)
 	for {
-		cmd := exec.CommandContext(ctx, argv[0], append(argv[1:], f.Name())...)
+		// What is typed to interrupt it is the editor's, and no end of ours.
+		cmd := exec.Command(argv[0], append(argv[1:], f.Name())...)
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 		if err := cmd.Run(); err != nil {
 			return nil, exit.With(fmt.Errorf("editor %s: %w", argv[0], err), exit.Software, "nothing was changed")
@@ -198,7 +201,9 @@ func (h *host) inEditor(ctx context.Context, path string, old []byte, settings *
 			return nil, exit.With(err, exit.Config, "nothing was changed")
 		}
 		fmt.Fprintf(h.c.App.ErrWriter, "%v\nedit again? [Y/n] ", err)
-		answer, readErr := input(ctx, func() (string, error) { return answers.ReadString('\n') })
+		asking, stop := signal.NotifyContext(context.WithoutCancel(ctx), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+		answer, readErr := input(asking, func() (string, error) { return answers.ReadString('\n') })
+		stop()
 		if a := strings.ToLower(strings.TrimSpace(answer)); a == "n" || a == "no" || readErr != nil {
 			return nil, exit.With(err, exit.Config, "nothing was changed")
 		}

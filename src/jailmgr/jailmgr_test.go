@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -127,50 +126,6 @@ func (p *place) state() []string {
 		})
 	}
 	return all
-}
-
-func TestBootstrapAndCreate(t *testing.T) {
-	p := newPlace(t)
-	out := p.must("bootstrap", "--sets", p.sets())
-	if want := regexp.MustCompile(`^base 10\.1-amd64: base\.tgz verified, 9 B in [0-9.]+ s\nnext: jailmgr create NAME\n$`); !want.MatchString(out) {
-		t.Errorf("%q", out)
-	}
-	if out := p.must("list", "--bases"); out != "10.1-amd64\n" {
-		t.Errorf("%q", out)
-	}
-	out = p.must("create", "web", "--level", "medium", "--port", "8080", "--autostart", "--service", "httpd=/usr/libexec/httpd -I 8080 -X -f -s '/var/www'")
-	if out != "Created jail web ($P/etc/jails/web.toml)\n" {
-		t.Errorf("%q", out)
-	}
-	if want, got := `base      = "10.1-amd64"
-level     = "medium"            # low, medium, high (the default)
-allow     = []                  # words beyond the level: jailctl policy
-ports     = ["8080"]            # nobody else can bind these; "8000-8099/any" is a range
-strict    = false               # true: the jail may bind nothing else
-processes = 64                  # at most; 0 for no cap
-autostart = true
-
-[[service]]
-name      = "httpd"
-command   = ["/usr/libexec/httpd", "-I", "8080", "-X", "-f", "-s", "/var/www"]
-`, p.read(p.layout.Definition("web")); got != want {
-		t.Error(cmp.Diff(want, got))
-	}
-	if p.read(p.layout.Data("web")+"/etc/passwd") != "root" {
-		t.Error("no data")
-	}
-	if out := p.must("list"); out != "NAME  BASE        LEVEL   AUTOSTART  SERVICES  PORTS\nweb   10.1-amd64  medium  yes        httpd     8080\n" {
-		t.Errorf("%q", out)
-	}
-	if out := p.must("destroy", "--yes", "web"); !strings.HasPrefix(out, "Destroyed jail web (") {
-		t.Errorf("%q", out)
-	}
-	if out := p.must("list"); strings.Contains(out, "web") {
-		t.Errorf("%q", out)
-	}
-	if _, err := os.Stat(p.layout.Jail("web")); err == nil {
-		t.Error("data is left")
-	}
 }
 
 // The worked example of the closest peer, with its verbs and flags.
@@ -366,105 +321,6 @@ func TestNoDefinition(t *testing.T) {
 				t.Errorf("destroy: %d, %s%s", code, out, err)
 			}
 		})
-	}
-}
-
-// A definition that is a link stays one, and what it leads to is changed.
-func TestLinkedDefinition(t *testing.T) {
-	p := newPlace(t)
-	p.must("bootstrap", "--sets", p.sets())
-	kept := filepath.Join(p.dir, "kept.toml")
-	p.write(kept, "base = '10.1-amd64' # mine\n")
-	path := p.layout.Definition("web")
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(kept, path); err != nil {
-		t.Fatal(err)
-	}
-	p.must("edit", "web", "-l", "low")
-	if got, err := os.Readlink(path); err != nil || got != kept {
-		t.Errorf("%q, %v", got, err)
-	}
-	if got := p.read(kept); got != "base = '10.1-amd64' # mine\nlevel = \"low\"\n" {
-		t.Errorf("%q", got)
-	}
-}
-
-func TestCommas(t *testing.T) {
-	p := newPlace(t)
-	p.must("bootstrap", "--sets", p.sets())
-	p.must("create", "web", "--service", "a=sh -c 'x,y'", "--service", "b=c", "-r", "80,443/tcp", "-r", "53", "--allow", "nice, chroot")
-	def, err := p.layout.Load("web")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []any{[]string{"sh", "-c", "x,y"}, "b", []string{"80", "443/tcp", "53"}, []string{"nice", "chroot"}}
-	got := []any{def.Services[0].Command, def.Services[1].Name, def.Ports, def.Allow}
-	if d := cmp.Diff(want, got); d != "" {
-		t.Error(d)
-	}
-}
-
-func TestEdit(t *testing.T) {
-	p := newPlace(t)
-	p.must("bootstrap", "--sets", p.sets())
-	p.must("create", "web")
-	path := p.layout.Definition("web")
-	p.write(path, "base = '10.1-amd64' # keep me\n# and me\nlevel = 'low' # too\n")
-	p.must("edit", "web", "--autostart", "-l", "high", "-r", "80/tcp", "-r", "443/tcp")
-	want := "base = '10.1-amd64' # keep me\n# and me\nlevel = \"high\" # too\nautostart = true\nports = [\"80/tcp\", \"443/tcp\"]\n"
-	if got := p.read(path); got != want {
-		t.Error(cmp.Diff(want, got))
-	}
-	p.must("edit", "web", "--autostart=false", "--port", "")
-	if got := p.read(path); !strings.Contains(got, "autostart = false\nports = []\n") {
-		t.Error(got)
-	}
-	p.must("edit", "web", "--observe")
-	if got := p.read(path); !strings.Contains(got, "observe = true\n") {
-		t.Error(got)
-	}
-
-	if _, err := os.Stat("/bin/sh"); err != nil {
-		t.Skip("no /bin/sh to make an editor of")
-	}
-	script := filepath.Join(p.dir, "editor")
-	edit := func(sed string) (int, string, string) {
-		p.write(script, "#!/bin/sh\nsed \""+sed+"\" \"$2\" > \"$2.new\" && cat \"$2.new\" > \"$2\" && rm \"$2.new\"\n")
-		if err := os.Chmod(script, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		t.Setenv("VISUAL", "")
-		t.Setenv("EDITOR", script+" 'an option'")
-		return p.run("", "edit", "web")
-	}
-	if code, out, err := edit("s/high/medium/"); code != 0 || out != "Changed jail web ($P/etc/jails/web.toml)\n" || err != "" {
-		t.Errorf("%d %q %q", code, out, err)
-	}
-	if got := p.read(path); !strings.Contains(got, `level = "medium" # too`) {
-		t.Error(got)
-	}
-	before := p.read(path)
-	if code, _, err := edit("s/level/levle/"); code != 78 || !strings.Contains(err, `web.toml:3:1: unknown key "levle"; did you mean "level"?; nothing was changed`) {
-		t.Errorf("%d %q", code, err)
-	}
-	if code, out, _ := edit("s/x/x/"); code != 0 || out != "" {
-		t.Errorf("no change: %d %q", code, out)
-	}
-	// Another has changed it while the editor ran.
-	if code, _, err := edit("s/medium/low/\" \"$2\" >/dev/null; echo '# other' >> " + path + "; sed \"s/medium/low/"); code != 75 || !strings.Contains(err, "was changed by someone else") {
-		t.Errorf("%d %q", code, err)
-	}
-	if got := p.read(path); got != before+"# other\n" {
-		t.Errorf("the other's change is lost: %q", got)
-	}
-	t.Setenv("EDITOR", "false")
-	if code, _, err := p.run("", "edit", "web"); code == 0 || !strings.Contains(err, "nothing was changed") {
-		t.Errorf("%d %q", code, err)
-	}
-	if left, _ := filepath.Glob(filepath.Join(os.TempDir(), "jail.*.toml")); len(left) > 0 {
-		t.Errorf("left behind: %v", left)
 	}
 }
 
