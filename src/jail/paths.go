@@ -26,6 +26,18 @@ func Paths() Layout {
 	return Layout{Prefix: abs}
 }
 
+// Environment is all that another process of this program needs of ours: it is
+// about to be in a jail, where root can read its environment.
+func Environment() []string {
+	env := []string{"PATH=/sbin:/usr/sbin:/bin:/usr/bin"}
+	for _, name := range []string{"JAILS_PREFIX", "HOSTKERN_SOCKET"} {
+		if v, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+v)
+		}
+	}
+	return env
+}
+
 func (l Layout) path(elem ...string) string {
 	return l.Prefix + "/" + filepath.Join(elem...)
 }

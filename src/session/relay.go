@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"jails/src/jail"
 	"jails/src/terminal"
 )
 
@@ -88,7 +89,7 @@ func (p *Program) Relay() (status int, err error) {
 	signal.Notify(unread, unix.SIGPIPE)
 	defer signal.Stop(unread)
 
-	pid, err := syscall.ForkExec(self, p.again(), &syscall.ProcAttr{Env: os.Environ(), Files: r.files[:], Sys: &syscall.SysProcAttr{Setsid: true}})
+	pid, err := syscall.ForkExec(self, p.again(), &syscall.ProcAttr{Env: p.passed(), Files: r.files[:], Sys: &syscall.SysProcAttr{Setsid: true}})
 	r.release()
 	if err != nil {
 		return 0, fmt.Errorf("starting %s: %w", self, err)
@@ -123,6 +124,16 @@ func (p *Program) again() []string {
 	}
 	// By its id: another jail of that name may have taken its place.
 	return append(append(args, p.Jail.String(), "--"), p.Args...)
+}
+
+// passed is the child's environment. The child is in the jail for a moment before
+// it is the program: nothing of the caller's is there to be read.
+func (p *Program) passed() []string {
+	env := jail.Environment()
+	if term, ok := os.LookupEnv("TERM"); ok && p.Terminal {
+		env = append(env, "TERM="+term)
+	}
+	return env
 }
 
 // release closes the child's ends.

@@ -13,6 +13,7 @@ import (
 
 	"jails/src/control"
 	"jails/src/exit"
+	"jails/src/jail"
 	"jails/src/secmodel"
 )
 
@@ -212,7 +213,7 @@ func startInit(name string, supervisor, listener int) (pid int, err error) {
 	}
 	unix.Close(empty[1]) // who reads it is at its end
 	defer unix.Close(empty[0])
-	attr := &syscall.ProcAttr{Dir: "/", Env: cleanEnvironment(), Sys: &syscall.SysProcAttr{Setsid: true}}
+	attr := &syscall.ProcAttr{Dir: "/", Env: jail.Environment(), Sys: &syscall.SysProcAttr{Setsid: true}}
 	for _, fd := range []int{empty[0], log[1], log[1], supervisor, listener, log[0]} {
 		attr.Files = append(attr.Files, uintptr(fd))
 	}

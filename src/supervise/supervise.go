@@ -190,7 +190,7 @@ func spawn(name string) (*os.File, error) {
 	files := []uintptr{null.Fd(), null.Fd(), null.Fd(), notifyFD: uintptr(fds[1])}
 	// One word, as it is to be shown; see dispatch.
 	_, err = syscall.ForkExec(file, []string{"jailctl: supervise " + name}, &syscall.ProcAttr{
-		Dir: "/", Env: append(cleanEnvironment(), notifyVar+"="+strconv.Itoa(notifyFD)), Files: files,
+		Dir: "/", Env: append(jail.Environment(), notifyVar+"="+strconv.Itoa(notifyFD)), Files: files,
 		Sys: &syscall.SysProcAttr{Setsid: true},
 	})
 	if err == nil {
@@ -201,17 +201,6 @@ func spawn(name string) (*os.File, error) {
 		return nil, err
 	}
 	return os.NewFile(uintptr(fds[0]), "supervisor"), nil
-}
-
-// cleanEnvironment is what a supervisor and jail-init need of ours.
-func cleanEnvironment() []string {
-	env := []string{"PATH=/sbin:/usr/sbin:/bin:/usr/bin"}
-	for _, name := range []string{"JAILS_PREFIX", "HOSTKERN_SOCKET"} {
-		if v, ok := os.LookupEnv(name); ok {
-			env = append(env, name+"="+v)
-		}
-	}
-	return env
 }
 
 // Stop stops a jail: its services in order, then whatever is left, and
