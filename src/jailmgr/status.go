@@ -231,17 +231,15 @@ func (h *host) supervised(ctx context.Context, s *jailStatus) {
 		s.Since = st.Since
 	}
 	s.Services = s.Services[:0]
+	last := lastLines(h.Layout.Log(s.Name), st.Services)
 	for _, v := range st.Services {
-		svc := serviceStatus{Name: v.Name, State: v.State, PID: v.PID, Since: v.Since, Restarts: v.Restarts, Reason: v.Reason}
+		svc := serviceStatus{Name: v.Name, State: v.State, PID: v.PID, Since: v.Since, Restarts: v.Restarts, Reason: v.Reason, LastLine: last[v.Name]}
 		s.Restarts += v.Restarts
 		switch v.State {
 		case "ready", "completed":
 			s.Ready++
 		case "failed":
 			s.State = "failed"
-			fallthrough
-		case "backoff":
-			svc.LastLine = lastLine(h.Layout.Log(s.Name), v.Name)
 		}
 		s.Services = append(s.Services, svc)
 	}
@@ -261,15 +259,26 @@ func ask(ctx context.Context, socket string) (control.Status, error) {
 	return c.Status(ctx)
 }
 
-// lastLine is what a service wrote last, or "".
-func lastLine(dir, service string) string {
-	last := ""
+// lastLines are what those services wrote last that failed, or wait for their
+// next try.
+func lastLines(dir string, services []control.Service) map[string]string {
+	last := map[string]string{}
+	for _, v := range services {
+		if v.State == "failed" || v.State == "backoff" {
+			last[v.Name] = ""
+		}
+	}
+	if len(last) == 0 {
+		return nil
+	}
 	// A log that can't be read has nothing to tell here.
-	_ = logs.Read(dir, logs.Filter{Services: []string{service}, Since: time.Now().Add(-time.Hour)}, func(l logs.Line) error {
-		last = string(l.Text)
+	_ = logs.Read(dir, logs.Filter{Since: time.Now().Add(-time.Hour)}, func(l logs.Line) error {
+		if _, is := last[l.Service]; is {
+			last[l.Service] = strings.TrimSpace(string(l.Text))
+		}
 		return nil
 	})
-	return strings.TrimSpace(last)
+	return last
 }
 
 func printStatus(c *cli.Context, all []jailStatus) error {
