@@ -52,7 +52,6 @@ const (
 	SharedFD  Flags = C.HK_P_SHAREDFD
 	SharedCWD Flags = C.HK_P_SHAREDCWD
 	SharedVM  Flags = C.HK_P_SHAREDVM
-	KMem      Flags = C.HK_P_KMEM
 )
 
 // NLimits is how many limits there are, RLIMIT_CPU to RLIMIT_NTHR of NetBSD.
