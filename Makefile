@@ -3,8 +3,10 @@
 PREFIX	?= /usr/local
 DESTDIR	?=
 MANDIR	?= $(PREFIX)/share/man
-# What install installs; for another machine: FROM=build/netbsd-amd64
+# What install installs; for another machine: FROM=build/netbsd-amd64. And where
+# the kernel that is to have the module looks for it: sysctl kern.module.path.
 FROM	?= build
+MODULES	?=
 
 GO	?= go
 CC	?= cc
@@ -43,7 +45,8 @@ help:
 	@echo "make kmod        the kernel module; SRC=path of NetBSD's sources, KMOD_ARCH=amd64"
 	@echo "make vm-test     on a NetBSD kernel in QEMU: the programs' tests, the module, conformance,"
 	@echo "                 the demo; KERNEL=path SRC=path SMP=2"
-	@echo "make install     DESTDIR= PREFIX=/usr/local; for another machine FROM=build/netbsd-amd64"
+	@echo "make install     DESTDIR= PREFIX=/usr/local; for another machine FROM=build/netbsd-amd64;"
+	@echo "                 the module too: MODULES=/stand/amd64/10.1/modules"
 	@echo "make clean       remove build"
 
 links:
@@ -147,6 +150,8 @@ vm-test: vm-files
 
 install:
 	@[ -x $(FROM)/jails ] || { echo "install: no $(FROM)/jails; first: make build" >&2; exit 66; }
+	@[ -z "$(MODULES)" ] || { set -x; install -d $(DESTDIR)$(MODULES)/secmodel_jail && \
+		install -m 444 build/secmodel_jail.kmod $(DESTDIR)$(MODULES)/secmodel_jail; }
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/examples/jails $(DESTDIR)$(PREFIX)/share/examples/rc.d
 	install -m 755 $(FROM)/jails $(FROM)/jail-exporter $(DESTDIR)$(PREFIX)/sbin
 	@for name in $(NAMES); do ln -sf jails $(DESTDIR)$(PREFIX)/sbin/$$name || exit 1; done

@@ -49,7 +49,11 @@ func loadModule() (string, error) {
 	case unix.EPERM:
 		return "", fmt.Errorf("load %s: not root, or securelevel is above 0: load it at boot, by a line %s in %s: %w", module, module, modulesConf, errno)
 	case unix.ENOENT:
-		return "", fmt.Errorf("load %s: the module is not installed: see BUILD.md, make kmod: %w", module, errno)
+		dir, err := unix.Sysctl("kern.module.path")
+		if err != nil {
+			return "", err
+		}
+		return "", fmt.Errorf("load %s: there is no %s/%s/%s.kmod; to make one: BUILD.md, make kmod: %w", module, dir, module, module, errno)
 	default:
 		return "", fmt.Errorf("load %s: %w", module, errno)
 	}
