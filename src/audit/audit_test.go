@@ -454,6 +454,79 @@ func TestFollow(t *testing.T) {
 	}
 }
 
+// Who follows the trail may be late by several rotations.
+func TestFollowLate(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		empty  bool // the file that is read is rotated with nothing in it
+		packed bool
+		keep   int // older files
+		want   []string
+	}{
+		{"plain", false, false, 9, []string{"begin 0", "begin 1", "begin 2", "begin 3"}},
+		{"packed", false, true, 9, []string{"begin 0", "begin 1", "begin 2", "begin 3"}},
+		{"empty", true, true, 9, []string{"begin 0", "begin 1", "begin 2", "begin 3"}},
+		{"removed", false, true, 2, []string{"begin 0", "begin 1", "begin 2", "begin 3"}},
+		{"removed before it was read", false, true, 1, []string{"begin 0", "begin 2", "begin 3"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			trail := newTrail(t)
+			write := func(verb string) { Start(trail, "jailmgr", verb, nil, nil, os.Stderr) }
+			old := func(n int) string { return fmt.Sprintf("%s.%d", trail.Path, n) }
+			rotate := func() {
+				t.Helper()
+				for n := 8; n >= 0; n-- {
+					for _, suffix := range []string{"", ".gz"} {
+						from := old(n) + suffix
+						if _, err := os.Stat(from); err != nil {
+							continue
+						}
+						if n+1 >= c.keep {
+							if err := os.Remove(from); err != nil {
+								t.Fatal(err)
+							}
+						} else if err := os.Rename(from, old(n+1)+suffix); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+				if err := os.Rename(trail.Path, old(0)); err != nil {
+					t.Fatal(err)
+				}
+				if c.packed {
+					pack(t, old(0))
+				}
+			}
+			write("0")
+			if c.empty {
+				rotate()
+				if err := os.WriteFile(trail.Path, nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			var got []string
+			err := Follow(ctx, trail.Path, func(r *Record) error {
+				if got = append(got, short(r)); short(r) == "begin 3" {
+					cancel()
+				}
+				return nil
+			}, func() error { // it has read all, and comes back late
+				for n := 1; n <= 3; n++ {
+					rotate()
+					write(fmt.Sprint(n))
+				}
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+			want(t, got, c.want...)
+		})
+	}
+}
+
 // Whatever the file holds, a record behind it is read, and what is shown is
 // safe.
 func FuzzRead(f *testing.F) {

@@ -68,11 +68,13 @@ func Follow(ctx context.Context, path string, f func(*Record) error, caught func
 		return err
 	}
 	defer func() { closeAll(files) }()
+	var head []byte // of the newest file that anything was read of
 	for ctx.Err() == nil {
 		for len(files) > 0 {
 			if err := files[0].read(f); err != nil {
 				return err
 			}
+			head = either(files[0].head(), head)
 			if len(files) == 1 {
 				break
 			}
@@ -96,7 +98,8 @@ func Follow(ctx context.Context, path string, f func(*Record) error, caught func
 					closeAll(newer)
 					return err
 				}
-				newer = after(newer, files[0])
+				head = either(files[0].head(), head)
+				newer = after(newer, files[0], head)
 				files[0].Close()
 			}
 			files = newer
@@ -122,6 +125,9 @@ type file struct {
 	long  bool   // it was too long, and its beginning is dropped
 	last  time.Time
 
+	packed bool
+	begins []byte // see head
+
 	wanted func(line []byte) bool // nil: each is
 }
 
@@ -143,12 +149,44 @@ func closeAll(files []*file) {
 	}
 }
 
-// after is those that come after last; the newest only if last is not among
-// them, because it was packed or removed. The others are closed.
-func after(files []*file, last *file) []*file {
+// headSize is how much of a file's first line tells it from all others: the
+// time and the id of a record are there.
+const headSize = 256
+
+// head is how the file begins, nil while there is not so much. It is the same
+// when the file is packed.
+func (f *file) head() []byte {
+	if f.begins != nil {
+		return f.begins
+	}
+	b := make([]byte, headSize)
+	if f.packed {
+		b, _ = f.lines.Peek(headSize) // what is damaged is told of when it is read
+	} else {
+		n, _ := f.ReadAt(b, 0)
+		b = b[:n]
+	}
+	line, _, whole := bytes.Cut(b, []byte{'\n'})
+	if whole || len(line) == headSize {
+		f.begins = bytes.Clone(line)
+	}
+	return f.begins
+}
+
+func either(a, b []byte) []byte {
+	if len(a) > 0 {
+		return a
+	}
+	return b
+}
+
+// after is those that come after last: all, if last was removed. Head is how it
+// begins, by which it is known where it was packed, or the one before it if
+// nothing was in it. The others are closed.
+func after(files []*file, last *file, head []byte) []*file {
 	at := slices.IndexFunc(files, last.same)
-	if at < 0 {
-		at = len(files) - 2
+	if at < 0 && len(head) > 0 {
+		at = slices.IndexFunc(files, func(f *file) bool { return bytes.Equal(f.head(), head) })
 	}
 	closeAll(files[:at+1])
 	return files[at+1:]
@@ -184,12 +222,13 @@ func openOnce(path string) (files []*file, again bool, err error) {
 			return nil, false, err
 		}
 		r := io.Reader(f)
-		if strings.HasSuffix(name, ".gz") {
+		packed := strings.HasSuffix(name, ".gz")
+		if packed {
 			if r, err = gzip.NewReader(f); err != nil {
 				r = &failing{fmt.Errorf("%s: %w", name, err)}
 			}
 		}
-		files = append(files, &file{File: f, lines: bufio.NewReaderSize(r, 64<<10)})
+		files = append(files, &file{File: f, packed: packed, lines: bufio.NewReaderSize(r, 64<<10)})
 	}
 	now, err := rotated(path)
 	if err == nil && len(files) > 0 && !slices.Equal(names, now) {
@@ -239,6 +278,9 @@ func rotated(path string) ([]string, error) {
 
 // read gives the records that there are.
 func (f *file) read(give func(*Record) error) error {
+	if f.packed {
+		f.head() // it can be read once only
+	}
 	for {
 		b, err := f.lines.ReadSlice('\n')
 		if err != nil && err != io.EOF && err != bufio.ErrBufferFull {
