@@ -2,6 +2,8 @@ package audit
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"os"
@@ -63,6 +65,25 @@ func (d *Doing) Concerns(jails ...string) {
 		defer d.mu.Unlock()
 		d.jails = slices.Clone(jails)
 	}
+}
+
+// File tells what a file held before the act and after it, nil where it was not
+// there.
+func (d *Doing) File(path string, before, after []byte) {
+	if d == nil {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.act.Files = append(d.act.Files, File{safe(path, maxClaim), digest(before), digest(after)})
+}
+
+func digest(b []byte) string {
+	if b == nil {
+		return ""
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
 }
 
 // Failed tells what went wrong with one of several jails.

@@ -64,7 +64,16 @@ type Act struct {
 	Became  bool              `json:"became,omitempty"`  // that program
 	Error   string            `json:"error,omitempty"`   // of the whole
 	Failed  map[string]string `json:"failed,omitempty"`  // errors by jail, where there are several
+	Files   []File            `json:"files,omitempty"`   // that it changed, or that said what to do
 	Seconds *float64          `json:"seconds,omitempty"` // from begin to end
+}
+
+// File is a file's content before and after an act, as SHA-256 in hexadecimal;
+// "" where it was not there. One that was only read has the same for both.
+type File struct {
+	Path   string `json:"path"` // "-": standard input
+	Before string `json:"before,omitempty"`
+	After  string `json:"after,omitempty"`
 }
 
 // Denial is what one jail was denied, in sum.

@@ -61,7 +61,8 @@ func showAudit(ctx context.Context, h *host) error {
 }
 
 func (v *auditView) wanted(r *audit.Record) bool {
-	return !r.Time.Before(v.since) &&
+	// What comes now is new, also if the clock was set back.
+	return (v.caught || !r.Time.Before(v.since)) &&
 		(len(v.jails) == 0 || r.Event == audit.Damaged || slices.Contains(r.Jails, audit.AllJails) || slices.ContainsFunc(r.Jails, func(j string) bool { return slices.Contains(v.jails, j) }))
 }
 
@@ -153,7 +154,20 @@ func actText(r *audit.Record) string {
 			text += fmt.Sprintf("; %s: %s", jail, a.Failed[jail])
 		}
 	}
+	for _, f := range a.Files {
+		text += "; " + f.Path + " " + filesText(f)
+	}
 	return text
+}
+
+// filesText is the beginnings of the digests of what a file held, before and
+// after.
+func filesText(f audit.File) string {
+	short := func(digest string) string { return cmp.Or(digest[:min(len(digest), 12)], "none") }
+	if f.Before == f.After {
+		return short(f.After)
+	}
+	return short(f.Before) + " to " + short(f.After)
 }
 
 // quoteWord shows where an argument begins and ends.

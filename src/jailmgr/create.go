@@ -14,6 +14,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"jails/src/audit"
 	"jails/src/command"
 	"jails/src/exit"
 	"jails/src/jail"
@@ -67,8 +68,8 @@ func create(ctx context.Context, h *host) error {
 	if err != nil {
 		return err
 	}
-	path := h.Layout.Definition(name)
-	if err := h.Create(ctx, name, def.Text()); err != nil {
+	path, text := h.Layout.Definition(name), def.Text()
+	if err := h.Create(ctx, name, text); err != nil {
 		var inv *jail.Invalid
 		if errors.As(err, &inv) && inv.Problems[0].File == path {
 			// The file is not there: what is wrong was on the command line.
@@ -86,6 +87,7 @@ func create(ctx context.Context, h *host) error {
 		}
 		return err
 	}
+	audit.From(h.c.Context).File(path, nil, text)
 	if h.c.Bool("json") {
 		return output.JSON(h.c.App.Writer, struct {
 			Name       string `json:"name"`

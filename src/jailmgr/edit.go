@@ -18,6 +18,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 
+	"jails/src/audit"
 	"jails/src/command"
 	"jails/src/durable"
 	"jails/src/exit"
@@ -73,6 +74,7 @@ func edit(ctx context.Context, h *host) error {
 		if err := h.replace(name, old, text); err != nil {
 			return err
 		}
+		audit.From(h.c.Context).File(path, old, text)
 		if condition, err := h.Condition(name); err == nil && condition == lifecycle.Running {
 			h.note(name, "it runs with the old definition until: jailmgr reload "+name)
 		}

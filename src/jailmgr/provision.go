@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"jails/src/audit"
 	"jails/src/command"
 	"jails/src/exit"
 	"jails/src/jail"
@@ -64,6 +65,11 @@ func provision(ctx context.Context, h *host) error {
 	if err != nil {
 		return err
 	}
+	from := "-"
+	if len(args) > 1 {
+		from = args[1]
+	}
+	audit.From(h.c.Context).File(from, []byte(script), []byte(script))
 	return h.Provision(ctx, args[0], func(id secmodel.ID) error {
 		return inJail(id, "", false, "/bin/sh", "-e", "-c", script, "provision")
 	})
