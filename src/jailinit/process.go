@@ -40,7 +40,7 @@ type process struct {
 	progressed  string        // what those who wait for the stop were told last
 	settled     bool          // the start has come to its end
 	over        bool          // all services are down for good
-	began       time.Time
+	began       time.Duration
 }
 
 // job is what a service has going on beside its process.
@@ -95,7 +95,7 @@ func (p *process) ready() error {
 		return err
 	}
 	p.setup.Services = nil // p.services has them
-	p.began = time.Now()
+	p.began = p.loop.Now()
 	p.jobs = make([]job, len(p.services))
 	p.children = make(map[int]func(service.Exit))
 	p.loop.Children(p.reaped)

@@ -253,7 +253,7 @@ func (p *process) adopt(peer *control.Peer, id uint32) {
 func (p *process) status() *control.Status {
 	st := &control.Status{
 		Jail: p.setup.Jail, ID: p.setup.ID, PID: unix.Getpid(),
-		State: "starting", Since: p.began.UTC(),
+		State: "starting", Since: p.wallTime(p.began),
 	}
 	switch {
 	case p.graph.Stopping():
