@@ -35,38 +35,3 @@ func TestWriterIsFair(t *testing.T) {
 	}
 	t.Error("no quiet line")
 }
-
-// A stream that brings a line at a time is read now and then, not for each.
-func TestLittleAndOften(t *testing.T) {
-	b := newBench(t, false)
-	pipe := b.add("steady")
-	const lasts = 100 * time.Millisecond
-	written := make(chan int)
-	go func() {
-		lines := 0
-		for end := time.Now().Add(lasts); time.Now().Before(end); lines++ {
-			if _, err := unix.Write(pipe, []byte("a line\n")); err != nil {
-				t.Error(err)
-				break
-			}
-			for next := time.Now().Add(20 * time.Microsecond); time.Now().Before(next); {
-			}
-		}
-		written <- lines
-	}()
-	b.run(2 * lasts)
-	lines := <-written
-	b.run(lasts)
-	kept, blocks := 0, map[time.Time]bool{} // each has a time of its own
-	if err := Read(b.dir, Filter{}, func(l Line) error {
-		kept++
-		blocks[l.Time] = true
-		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("%d reads of %d lines", len(blocks), lines)
-	if most := int(lasts/often) + 20; kept != lines || len(blocks) > most {
-		t.Errorf("%d of %d lines by %d reads, at most %d", kept, lines, len(blocks), most)
-	}
-}

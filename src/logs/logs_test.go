@@ -291,7 +291,7 @@ func TestEndedAndFinish(t *testing.T) {
 	unix.Write(a, []byte(" more"))
 	b.w.Ended("a")
 	unix.Write(a, []byte("next\nlast"))
-	b.w.Finish()
+	b.w.Finish(0, func() {})
 	if got := strings.Join(b.text(), ","); got != "a false half more,a true next,a false last" {
 		t.Errorf("got %s", got)
 	}
@@ -566,7 +566,7 @@ func TestEndlessStream(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		w.Ended("a")
-		w.Finish()
+		w.Finish(0, func() {})
 		close(done)
 	}()
 	select {

@@ -40,6 +40,26 @@ func write(t *testing.T, dir string, second int, text string) {
 	}
 }
 
+// A line that comes is new, also if the clock was set back meanwhile.
+func TestFollowAcrossClocks(t *testing.T) {
+	dir := several(t, []int{100, 200})[0]
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var got []string
+	err := follow(ctx, dir, Filter{Since: time.Unix(150, 0)}, func(l Line) error {
+		if got = append(got, string(l.Text)); len(got) == 3 {
+			cancel()
+		}
+		return nil
+	}, func() {
+		write(t, dir, 50, "50")
+		write(t, dir, 300, "300")
+	})
+	if err != nil || !slices.Equal(got, []string{"200", "50", "300"}) {
+		t.Errorf("%q %v", got, err)
+	}
+}
+
 func TestTailSeveral(t *testing.T) {
 	// In the second the clock was set back: its lines keep their order.
 	dirs := append(several(t, []int{1, 3, 3, 8}, []int{2, 5, 4, 6}, nil), filepath.Join(t.TempDir(), "none"))

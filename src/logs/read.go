@@ -84,6 +84,7 @@ func follow(ctx context.Context, dir string, filter Filter, f func(Line) error, 
 		if caught != nil {
 			caught()
 			caught = nil
+			filter.Since = time.Time{} // what comes is new, also if the clock is set back
 		}
 		if ctx.Err() != nil {
 			return nil

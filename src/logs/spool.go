@@ -342,8 +342,11 @@ func (s *Spool) Close() error {
 	return err
 }
 
-// empty says whether all that was read is written.
+// empty says whether all that was read is written, and what was dropped is told.
 func (s *Spool) empty() bool {
+	if s.counted().unsaid > 0 {
+		return false
+	}
 	for _, l := range s.lanes {
 		if now, _ := s.carry(l); len(now) > 0 {
 			return false

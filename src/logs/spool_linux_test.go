@@ -31,7 +31,7 @@ func TestSpoolOnAFullDisk(t *testing.T) {
 				fd := b.add(name)
 				unix.Write(fd, []byte("a line of "+name+"\nhalf"))
 			}
-			b.w.Finish()
+			b.w.Finish(0, func() {})
 			text := strings.Join(b.text(), ",")
 			for _, want := range []string{c.want, "a true a line of a", "b false half", "c true a line of c"} {
 				if !strings.Contains(text, want) {

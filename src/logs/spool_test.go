@@ -208,7 +208,7 @@ func (th *theatre) end() {
 		over = true
 		th.survive(func() {
 			over = false
-			th.w.Finish()
+			th.w.Finish(0, func() {})
 			over = true
 		})
 	}
@@ -620,7 +620,7 @@ func finish(t interface {
 		t.Fatal(err)
 	}
 	unix.Close(fds[1])
-	w.Finish()
+	w.Finish(0, func() {})
 	c := w.Counters()
 	if err := w.Close(); err != nil {
 		t.Fatal(err)

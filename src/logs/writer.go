@@ -51,6 +51,7 @@ type Writer struct {
 	stopped bool            // streams are not read
 	notes   []note          // wait for the file
 	unnoted int             // would not fit there
+	finish  *finishing      // or nil
 	packer  packer
 
 	// Of the block:
@@ -427,6 +428,7 @@ func (w *Writer) resume() {
 	w.endOver()
 	w.tellNotes()
 	w.endStreams()
+	w.goOnFinishing()
 }
 
 // tellNotes writes the notes that had to wait.
@@ -527,32 +529,6 @@ func (w *Writer) drain(s *source) bool {
 		total += n
 	}
 	return false
-}
-
-// Finish reads all that is left in the pipes of services that have all
-// ended, and closes them. Lines that the file does not take now are counted
-// as dropped.
-func (w *Writer) Finish() {
-	defer func(drop bool) { w.drop = drop }(w.drop)
-	w.drop = true
-	if w.paused() {
-		w.put()
-	}
-	for _, s := range w.streams {
-		if !w.drain(s) {
-			stream := w.spool.lanes[s.lane]
-			w.Note(ownService, "the rest of "+stream.stream+" of "+stream.service+" is not kept: someone else still writes to it")
-		}
-		w.remove(s)
-	}
-	w.Settle(w.spool.jail)
-	w.tellNotes()
-	if w.count.unsaid > 0 {
-		w.again()
-	}
-	w.retry.Stop()
-	w.retry, w.blocked = nil, ""
-	w.out = nil
 }
 
 // Close ends the writing, without reading more. What is not written stays in

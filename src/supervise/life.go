@@ -53,25 +53,45 @@ func (s *supervisor) crashed() {
 		var err error
 		id, err = recreate(s.kernel, s.name, old, denials.last)
 		return err
-	}, func(err error) {
-		s.log.Finish()
-		switch {
-		case s.state == stopping:
-			if err == nil {
-				s.id = id
-			}
-			s.finish(nil)
-		case errors.Is(err, errKilled):
-			s.note("someone has killed the jail")
-			s.finish(nil)
-		case err != nil:
-			s.finish(fmt.Errorf("jail %s could not be created anew after %s: %w", s.name, why, err))
-		default:
+	}, func(err error) { s.finishLog(func() { s.recreated(id, err, why) }) })
+}
+
+// recreated follows when there is a new jail in the kernel, or none could be
+// made.
+func (s *supervisor) recreated(id secmodel.ID, err error, why string) {
+	switch {
+	case s.state == stopping:
+		if err == nil {
 			s.id = id
-			s.watchDenials(time.Now())
-			s.restart = s.loop.After(s.backoff(), s.launch)
 		}
+		s.finish(nil)
+	case errors.Is(err, errKilled):
+		s.note("someone has killed the jail")
+		s.finish(nil)
+	case err != nil:
+		s.finish(fmt.Errorf("jail %s could not be created anew after %s: %w", s.name, why, err))
+	default:
+		s.id = id
+		s.watchDenials(time.Now())
+		s.restart = s.loop.After(s.backoff(), s.launch)
+	}
+}
+
+// logGrace is how long a log that takes nothing is waited for at the jail's
+// end.
+const logGrace = 10 * time.Second
+
+// finishLog has all read that is left in the pipes of a jail that has ended,
+// and then calls done.
+func (s *supervisor) finishLog(done func()) {
+	over := false
+	s.log.Finish(logGrace, func() {
+		over = true
+		done()
 	})
+	if c := s.log.Counters(); !over {
+		s.progress("waiting for a log that takes nothing: " + c.Blocked)
+	}
 }
 
 func (s *supervisor) backoff() time.Duration {
@@ -168,23 +188,27 @@ func (s *supervisor) finish(err error) {
 			s.init.Close()
 			s.init = nil
 		}
-		s.log.Finish()
-		if removed != nil {
-			removed = fmt.Errorf("jail %s could not be destroyed: %w", s.name, removed)
-			s.note("%v", removed)
-		} else {
-			s.note("the jail is destroyed")
-		}
-		s.end(errors.Join(err, removed))
+		s.finishLog(func() { s.finished(err, removed) })
 	})
 }
 
-// end gives back all files and answers those who waited.
+// finished follows when there is no jail any more, and its log has all.
+func (s *supervisor) finished(err, removed error) {
+	if removed != nil {
+		removed = fmt.Errorf("jail %s could not be destroyed: %w", s.name, removed)
+		s.note("%v", removed)
+	} else {
+		s.note("the jail is destroyed")
+	}
+	s.end(errors.Join(err, removed))
+}
+
+// end gives back all files and answers those who waited. The spool stays if it
+// holds anything.
 func (s *supervisor) end(err error) {
 	s.err = err
 	for _, path := range []string{
 		s.layout.ControlSocket(s.name), Socket(s.layout, s.name), filepath.Join(s.layout.Run(s.name), idName),
-		filepath.Join(s.layout.Run(s.name), spoolName),
 	} {
 		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 			s.note("%v", err)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"time"
 
 	"jails/src/control"
 )
@@ -67,7 +68,7 @@ func (s *supervisor) answer(err error) {
 func (s *supervisor) status() *control.Status {
 	c := s.log.Counters()
 	st := &control.Status{
-		Jail: s.name, ID: uint32(s.id), PID: os.Getpid(), State: string(s.state), Since: s.since.UTC(),
+		Jail: s.name, ID: uint32(s.id), PID: os.Getpid(), State: string(s.state), Since: onTodaysClock(s.since),
 		Restarts: s.restarts, Reason: s.failure,
 		Logs: &control.Logs{Lines: c.Lines, Bytes: c.Bytes, Dropped: c.Dropped, SyslogDropped: c.SyslogDropped, Blocked: c.Blocked},
 	}
@@ -75,4 +76,15 @@ func (s *supervisor) status() *control.Status {
 		st.State = "failed"
 	}
 	return st
+}
+
+// onTodaysClock is a moment of this process as the system's clock has it now,
+// if that was set since.
+func onTodaysClock(t time.Time) time.Time {
+	now := time.Now()
+	today := now.Add(-now.Sub(t)).UTC()
+	if d := today.Sub(t.Round(0)); d.Abs() < time.Second {
+		return t.UTC()
+	}
+	return today
 }
