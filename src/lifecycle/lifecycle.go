@@ -132,12 +132,11 @@ func (h *Host) mustNotRun(name string) error {
 // end stops the supervisor, if there is one, and ends the kernel's jail of that
 // name. No such jail is fine.
 func (h *Host) end(ctx context.Context, name string) error {
-	if h.Supervisor.Running(name) {
-		// It must be gone before another can start. What it can't do in
-		// order is done below.
-		if err := h.Supervisor.Stop(ctx, name, time.Second); err != nil && ctx.Err() != nil {
-			return err
-		}
+	// It must be gone before another can start; where it was killed, one that
+	// takes its place reads what services have written since. What it can't do
+	// in order is done below.
+	if err := h.Supervisor.Stop(ctx, name, time.Second); err != nil && ctx.Err() != nil {
+		return err
 	}
 	j, exists, err := h.lookup(name)
 	if err != nil {

@@ -1,9 +1,7 @@
 package faults
 
 import (
-	"fmt"
 	"os"
-	"strings"
 	"testing"
 	"time"
 
@@ -20,7 +18,7 @@ func TestCrashCycles(t *testing.T) {
 		t.Skipf("%d crashes take a minute; set %s=1. src/jailinit has 3000 of them in simulated time", last, longVariable)
 	}
 	h := host.New(t)
-	c := jailOf(t, h, h.Userland(t), "crash", service("crash", "max-delay = \"5ms\"\nlimit = 1000\ninterval = \"1s\"", `exit 1`))
+	c := jailOf(t, h, newRoot(t, h), "crash", service("crash", "max-delay = \"5ms\"\nlimit = 1000\ninterval = \"1s\"", "crash"))
 	begun := c.begin("start", "-w", "100ms", c.name)
 	c.wait(begun) // it may never come to rest
 	restarts := func(n int) {
@@ -41,7 +39,7 @@ func TestCrashCycles(t *testing.T) {
 	measure := func() (kb [2]int) {
 		t.Helper()
 		for i, name := range names {
-			kb[i] = anonymous(t, c.process(name))
+			kb[i] = memory(t, c.process(name))
 		}
 		return kb
 	}
@@ -58,20 +56,4 @@ func TestCrashCycles(t *testing.T) {
 	}
 	c.must("stop")
 	c.end()
-}
-
-// anonymous is what a process has of memory of its own, in KB.
-func anonymous(t *testing.T, pid int) (kb int) {
-	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(text)) {
-		if n, _ := fmt.Sscanf(line, "RssAnon: %d kB", &kb); n == 1 {
-			return kb
-		}
-	}
-	t.Fatalf("no RssAnon in %s", text)
-	return 0
 }

@@ -1,5 +1,3 @@
-// Package faults breaks what can break while jails run, and wants what the
-// manual promises.
 package faults
 
 import (
@@ -22,10 +20,6 @@ import (
 	"jails/tests/host"
 )
 
-func TestMain(m *testing.M) { host.Main(m) }
-
-const longVariable = "JAILS_LONG"
-
 // A service floods four streams with numbered lines while its supervisor is
 // killed again and again, at any moment of its life, and the disk is full for
 // a while: each number comes once, in order.
@@ -35,7 +29,7 @@ func TestSupervisorKilled(t *testing.T) {
 		kills = 1000
 	}
 	h := host.New(t)
-	root := h.Userland(t)
+	root := newRoot(t, h)
 	f := newFlood(t, h, root)
 	h.Run(t, "jailmgr", "start", "web")
 	stopped := false
@@ -125,37 +119,11 @@ func newFlood(t *testing.T, h *host.Host, root string) *flood {
 	for _, s := range f.streams {
 		s.next = 1
 	}
-	if err := os.MkdirAll(f.logs, 0o755); err != nil {
-		t.Fatal(err)
+	smallDisk(t, f.logs, 16)
+	text := fmt.Sprintf("root = %q\n[log]\nkeep = \"1000 x 64 KB\"\ncompress = false\n", root)
+	for _, name := range []string{"a", "b"} {
+		text += service(name, "", "count", f.streams[name+" out"].form, f.streams[name+" err"].form)
 	}
-	if err := unix.Mount("small", f.logs, "tmpfs", 0, "size=16m"); errors.Is(err, unix.EPERM) {
-		t.Skip("no mounts are allowed here; run as root")
-	} else if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(f.logs, 0); err != nil {
-			t.Error(err)
-		}
-	})
-	count := func(format string) string {
-		return fmt.Sprintf(`busybox awk 'BEGIN { for (i = 1; ; i++) printf "%s\n", i }'`, format)
-	}
-	text := fmt.Sprintf(`root = %q
-[log]
-keep = "1000 x 64 KB"
-compress = false
-[[service]]
-name = "a"
-command = ["sh", "-c", '''
-%s &
-i=1; while :; do printf half >&2; printf ' %%d\n' $i >&2; i=$((i+1)); done''']
-[[service]]
-name = "b"
-command = ["sh", "-c", '''
-%s &
-exec %s >&2''']
-`, root, count("%d"), count("%010000d"), count("%077d."))
 	dir := filepath.Join(h.Dir, "etc/jails")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -164,6 +132,20 @@ exec %s >&2''']
 		t.Fatal(err)
 	}
 	return f
+}
+
+// smallDisk mounts a disk of so many megabytes for the time of the test.
+func smallDisk(t *testing.T, dir string, size int) {
+	t.Helper()
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	mountSmall(t, dir, size)
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, 0); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // killOne starts a supervisor, and kills it after a while.

@@ -16,7 +16,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"jails/src/exit"
 	"jails/src/logs"
 	"jails/tests/host"
 )
@@ -46,15 +45,19 @@ var states = map[string]map[string]string{
 
 // fails are those after which the verb itself has failed.
 var fails = map[string]int{
-	"start supervisor": exit.Software, "reload supervisor": exit.Temporary, "reload jail-init": exit.Temporary,
+	"start supervisor": software, "reload supervisor": temporary, "reload jail-init": temporary,
 }
+
+// Of package exit, which would bring package net: programs in jails have no
+// dynamic linker.
+const software, temporary = 70, 75
 
 // At each step of each verb each party is killed. The jail is then in the state
 // that the manual has for that, jailmgr brings it into order, and nothing is
 // left and no line is lost.
 func TestKilledAtEachStep(t *testing.T) {
 	h := host.New(t)
-	root := h.Userland(t)
+	root := newRoot(t, h)
 	want := map[bool][2]int{}
 	for _, reloaded := range []bool{false, true} {
 		c := newCell(t, h, root, fmt.Sprintf("base%v", reloaded))
@@ -68,7 +71,7 @@ func TestKilledAtEachStep(t *testing.T) {
 		c.must("stop")
 		c.end()
 	}
-	files := descriptors(t, h, "hostkern")
+	files := modelFiles(t, h)
 	n := 0
 	for i, s := range steps {
 		for j, gate := range s.gates {
@@ -95,22 +98,31 @@ func TestKilledAtEachStep(t *testing.T) {
 	}
 	// It closes those of processes that are gone when it collects its garbage.
 	const late = 16
-	if now := descriptors(t, h, "hostkern"); now > files+late {
+	if now := modelFiles(t, h); now > files+late {
 		t.Errorf("the kernel model had %d descriptors, and has %d", files, now)
 	}
 }
 
+func modelFiles(t *testing.T, h *host.Host) int {
+	t.Helper()
+	if pid := model(t, h); pid != 0 {
+		return descriptors(t, pid)
+	}
+	return 0
+}
+
 // cell is one jail, whose programs wait at gates: fifos.
 type cell struct {
-	t     *testing.T
-	h     *host.Host
-	name  string
-	root  string
-	dir   string // of the gates
-	gates map[string]*os.File
-	at    *os.File
-	came  chan arrival
-	wrote map[int]int // lines, by process, at least
+	t      *testing.T
+	h      *host.Host
+	name   string
+	root   string
+	dir    string // of the gates
+	gates  map[string]*os.File
+	at     *os.File
+	came   chan arrival
+	wrote  map[int]int // lines, by process, at least
+	mounts int         // the test's own
 }
 
 // arrival is a program at a gate.
@@ -223,28 +235,20 @@ func (c *cell) shut(gate string) {
 // define writes the definition: before, or as reload is to make it.
 func (c *cell) define(changed bool) {
 	c.t.Helper()
-	// Each process numbers its lines.
-	const burst = 40
-	begin := fmt.Sprintf(`d=/tmp/%s; n=0
-hold() { i=0; while [ $i -lt %d ]; do i=$((i+1)); n=$((n+1)); echo "$$ $n"; done
-echo "$1:$$:$n" >$d/at; read x <"$d/$1"; }
-`, c.name, burst)
+	dir := "/tmp/" + c.name
 	daemon := func(name, more string) string {
-		return fmt.Sprintf("[[service]]\nname = %q\nready = \"fd:3\"\ndelay = \"10ms\"\nstop = { timeout = \"60s\" }\n%s\ncommand = [\"sh\", \"-c\", '''%s%s''']\n",
-			name, more, begin, fmt.Sprintf("trap 'hold \"%s stops\"; exit 0' TERM\nhold %q\necho >&3; while :; do read x <$d/never; done", name, name+" starts"))
+		return service(name, "ready = \"fd:3\"\nstop = { timeout = \"60s\" }\n"+more, "cell", dir, name, "daemon")
 	}
-	more := fmt.Sprintf("after = [\"prepare\"]\nfinish = [\"sh\", \"-c\", '''%shold \"web finishes\"''']\n", begin)
-	text := fmt.Sprintf("root = %q\nlog = { keep = \"10 x 10 MB\", socket = false }\n", c.root)
+	more := fmt.Sprintf("after = [\"prepare\"]\nfinish = [%q, \"cell\", %q, \"web finishes\"]\n", program, dir)
+	text := "log = { keep = \"10 x 10 MB\", socket = false }\n"
 	text += daemon("db", "")
-	text += fmt.Sprintf("[[service]]\nname = \"prepare\"\ntype = \"oneshot\"\nrestart = \"on-failure\"\ndelay = \"10ms\"\nafter = [\"db\"]\ncommand = [\"sh\", \"-c\", '''%shold \"prepare runs\"''']\n", begin)
+	text += service("prepare", "type = \"oneshot\"\nrestart = \"on-failure\"\nafter = [\"db\"]", "cell", dir, "prepare runs")
 	if changed {
 		more += "environment = { NEW = \"1\" }\n"
 		text += daemon("extra", "after = [\"db\"]")
 	}
 	text += daemon("web", more)
-	if err := os.WriteFile(filepath.Join(c.h.Dir, "etc/jails", c.name+".toml"), []byte(text), 0o600); err != nil {
-		c.t.Fatal(err)
-	}
+	c.write(text)
 }
 
 // verb is a command that runs.
@@ -387,9 +391,9 @@ func (c *cell) kill(verbName, gate, victim string) {
 	case "jailmgr":
 		pid = v.cmd.Process.Pid
 	case "supervisor":
-		pid = c.process("jailctl: supervise " + c.name)
+		pid = c.supervisor()
 	case "jail-init":
-		pid = c.process("jail-init\x00" + c.name)
+		pid = c.init()
 	}
 	before := c.status()
 	kill(c.t, pid)
@@ -503,8 +507,8 @@ func (c *cell) left() {
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		all = nil
 		for _, p := range processes(c.t) {
-			if strings.HasPrefix(p.root, c.root) || p.apart == c.h.Dir && (p.is("jailctl: supervise "+c.name) || p.is("jail-init\x00"+c.name)) {
-				all = append(all, fmt.Sprintf("%d %q below %s", p.pid, p.command, p.root))
+			if p.below(c.root) || p.of(c.h) && (p.is("jailctl: supervise "+c.name) || p.is("jail-init\x00"+c.name)) {
+				all = append(all, fmt.Sprintf("%+v", p))
 			}
 		}
 		if len(all) == 0 {
@@ -520,11 +524,7 @@ func (c *cell) left() {
 			c.t.Errorf("left: %s %v %v", path, st, err)
 		}
 	}
-	mounts, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	if bytes.Contains(mounts, []byte(c.h.Dir)) {
+	if mounts := mounted(c.t, c.h.Dir); len(mounts) > c.mounts {
 		c.t.Errorf("mounts are left:\n%s", mounts)
 	}
 }
@@ -535,7 +535,7 @@ func (c *cell) files() (n [2]int) {
 	// Whoever asked how it is has left.
 	for last := [2]int{-1}; n != last; time.Sleep(20 * time.Millisecond) {
 		last = n
-		n = [2]int{descriptors(c.t, c.h, "jailctl: supervise "+c.name), descriptors(c.t, c.h, "jail-init\x00"+c.name)}
+		n = [2]int{descriptors(c.t, c.supervisor()), descriptors(c.t, c.init())}
 	}
 	return n
 }
@@ -554,7 +554,24 @@ func (c *cell) log() string {
 	return strings.Join(own, "")
 }
 
-func (c *cell) process(command string) int {
+func (c *cell) supervisor() int { c.t.Helper(); return c.process("jailctl: supervise " + c.name) }
+func (c *cell) init() int       { c.t.Helper(); return c.process("jail-init\x00" + c.name) }
+
+func (p *process) is(command string) bool { return strings.HasPrefix(p.command, command+"\x00") }
+
+// process is the one that runs a command. A child of it looks the same until it
+// has executed its own.
+func (c *cell) process(command string) (pid int) {
 	c.t.Helper()
-	return only(c.t, c.h, command).pid
+	host.Eventually(c.t, "one process "+command, func() bool {
+		n := 0
+		for _, p := range processes(c.t) {
+			if p.of(c.h) && p.is(command) {
+				pid = p.pid
+				n++
+			}
+		}
+		return n == 1
+	})
+	return pid
 }
