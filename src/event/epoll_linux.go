@@ -6,10 +6,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Resolution is the shortest time that a loop's timers tell apart, about: that by
+// which Linux may prolong a sleep, see prctl(2), PR_SET_TIMERSLACK.
+const Resolution = 50 * time.Microsecond
+
 type epoll struct {
 	fd, waker int
 	start     time.Time
 	events    [64]unix.EpollEvent
+	self      [1]unix.PollFd
 }
 
 func newSystem() (System, error) {
@@ -57,6 +62,15 @@ func (p *epoll) Wait(timeout time.Duration, found []Ready) (int, error) {
 	ms := -1
 	if timeout >= 0 { // rounded up: a timer is never early
 		ms = int(min((timeout+time.Millisecond-1)/time.Millisecond, 1<<30))
+	}
+	if 0 < timeout && timeout < time.Millisecond {
+		// epoll_wait(2) knows no less, and Linux has epoll_pwait2(2) since 5.11 only.
+		p.self[0] = unix.PollFd{Fd: int32(p.fd), Events: unix.POLLIN}
+		t := unix.NsecToTimespec(int64(timeout))
+		if _, err := unix.Ppoll(p.self[:], &t, nil); err != nil && err != unix.EINTR {
+			return 0, err
+		}
+		ms = 0
 	}
 	n, err := unix.EpollWait(p.fd, p.events[:min(len(found), len(p.events))], ms)
 	if err == unix.EINTR {

@@ -6,6 +6,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Resolution is the shortest time that a loop's timers tell apart, about: the tick
+// of clockrate in sysctl(7), where it is the usual one.
+const Resolution = 10 * time.Millisecond
+
 type kqueue struct {
 	fd     int
 	waker  [2]int // a pipe: EVFILT_USER came after NetBSD 10

@@ -25,7 +25,7 @@ const (
 	flushSize   = 128 << 10
 	retryEvery  = time.Second // while the file takes nothing
 	drainMost   = 1 << 20     // what the largest pipe holds
-	often       = time.Millisecond / 2
+	nap         = 200 * time.Microsecond
 	notesMost   = 64   // that wait for the file
 	streamsMost = 2048 // far more than a jail has, those a reload has removed included
 	ownService  = "supervisor"
@@ -52,6 +52,7 @@ type Writer struct {
 	notes   []note          // wait for the file
 	unnoted int             // would not fit there
 	finish  *finishing      // or nil
+	nap     time.Duration   // of a stream that brings little, often; 0 where no timer is so short
 	packer  packer
 
 	// Of the block:
@@ -72,6 +73,8 @@ type source struct {
 	over     bool
 	ending   *ending       // see End
 	last     time.Duration // when it was read, by the loop's clock
+	piece    int           // bytes that it brought when it was not left alone before
+	rested   bool          // it was
 }
 
 type note struct{ service, text string }
@@ -84,6 +87,9 @@ func NewWriter(loop *event.Loop, file *File, syslog *Syslog, drop bool, spool *S
 		spool = memorySpool()
 	}
 	w := &Writer{loop: loop, file: file, syslog: syslog, drop: drop, now: time.Now, spool: spool, streams: make(map[int]*source)}
+	if event.Resolution < nap {
+		w.nap = nap
+	}
 	w.count = spool.counted()
 	if syslog != nil {
 		syslog.Dropped = w.count.syslog
@@ -169,17 +175,28 @@ func (w *Writer) ready(s *source) {
 	if s.over && !w.paused() {
 		w.remove(s)
 	}
-	// A pipe that brings little, often, is left to fill for a moment: to wake up
-	// for each line costs more than the line.
-	if s.kind == fromStream && n < blockSize/2 && at-s.last < often && w.reads(s) && w.loop.Change(s.fd, 0) == nil {
-		w.loop.After(often, func() {
+	passed := min(at-s.last, time.Second)
+	s.last = at
+	if !s.rested {
+		s.piece = n
+	}
+	s.rested = false
+	if n > 0 && s.kind == fromStream && w.reads(s) && w.naps(s.piece, n, passed) && w.loop.Change(s.fd, 0) == nil {
+		s.rested = true
+		w.loop.After(w.nap, func() {
 			if w.reads(s) {
-				s.last = w.loop.Now()
 				w.watch(s)
 			}
 		})
 	}
-	s.last = at
+}
+
+// naps says whether a stream that brought n bytes, in pieces, since time passed is
+// left alone for a moment: to wake up for each line costs more than the line. But
+// whoever writes shall not find the pipe full meanwhile.
+func (w *Writer) naps(piece, n int, passed time.Duration) bool {
+	often := passed*time.Duration(piece)/time.Duration(n) < w.nap/2
+	return often && w.nap*time.Duration(n) < passed*(blockSize*3/4)
 }
 
 // reading is what a stream is read from, or nil.
