@@ -7,6 +7,7 @@ import (
 	"io"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -147,6 +148,17 @@ func usageError(c *cli.Context, err error, _ bool) error {
 		}
 	} else if flag, ok := strings.CutPrefix(text, "flag needs an argument: -"); ok {
 		text = fmt.Sprintf("option %q needs a value", dashed(strings.TrimLeft(flag, "-")))
+	} else if rest, ok := strings.CutPrefix(text, "invalid value "); ok {
+		value, _ := strconv.QuotedPrefix(rest)
+		flag, _, _ := strings.Cut(strings.TrimPrefix(rest[len(value):], " for flag -"), ":")
+		i := slices.IndexFunc(c.Command.Flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), flag) })
+		want := "a number"
+		if i >= 0 {
+			if _, is := c.Command.Flags[i].(*cli.DurationFlag); is {
+				want = "a time, as in 5s or 1m30s"
+			}
+		}
+		text = fmt.Sprintf("option %q wants %s, not %s", dashed(flag), want, value)
 	}
 	return &exit.Error{Code: exit.Usage, Msg: text, Hint: "see: " + name + " --help"}
 }

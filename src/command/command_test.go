@@ -22,6 +22,8 @@ func run(args ...string) (code int, stdout, stderr string) {
 				JSON(),
 				&cli.StringFlag{Name: "level", Aliases: []string{"l"}, Usage: "be at `LEVEL`", Value: "high"},
 				&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}},
+				&cli.DurationFlag{Name: "timeout", Aliases: []string{"w"}, Hidden: true},
+				&cli.IntFlag{Name: "number", Hidden: true},
 			},
 			Action: func(c *cli.Context) error {
 				args, err := Args(c, 1, 1)
@@ -55,6 +57,9 @@ func TestRun(t *testing.T) {
 		{"show -- -x", 0, "-x high", ""},
 		{"show bad", 75, "", "tool: busy\n"},
 		{"show", 64, "", "tool: needs NAME; see: tool show --help\n"},
+		{"show -w 3 a", 64, "", "tool: option \"-w\" wants a time, as in 5s or 1m30s, not \"3\"; see: tool show --help\n"},
+		{"show --timeout=3 a", 64, "", "tool: option \"--timeout\" wants a time, as in 5s or 1m30s, not \"3\"; see: tool show --help\n"},
+		{"show --number x a", 64, "", "tool: option \"--number\" wants a number, not \"x\"; see: tool show --help\n"},
 		{"show a b", 64, "", "tool: unexpected argument \"b\"; see: tool show --help\n"},
 		{"show a --json", 64, "", "tool: option \"--json\" must come before \"a\"; see: tool show --help\n"},
 		{"show --josn a", 64, "", "tool: unknown option \"--josn\"; did you mean \"--json\"?; see: tool show --help\n"},
