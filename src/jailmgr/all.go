@@ -160,13 +160,15 @@ func (h *host) present() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries, err := os.ReadDir(h.Layout.Journals())
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
-	}
-	for _, e := range entries {
-		if jail.CheckName(e.Name()) == nil && !slices.Contains(names, e.Name()) {
-			names = append(names, e.Name())
+	for _, dir := range []string{h.Layout.Journals(), h.Layout.Jails()} {
+		entries, err := os.ReadDir(dir)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, err
+		}
+		for _, e := range entries {
+			if jail.CheckName(e.Name()) == nil && !slices.Contains(names, e.Name()) {
+				names = append(names, e.Name())
+			}
 		}
 	}
 	slices.Sort(names)

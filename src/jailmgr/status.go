@@ -132,7 +132,7 @@ func (h *host) statusOf(ctx context.Context, name string, kernel []secmodel.Jail
 	case lifecycle.Busy:
 		s.State = "changing"
 	case lifecycle.Stopped:
-		if errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, fs.ErrNotExist) && !h.Known(name) {
 			return s, &lifecycle.UnknownError{Name: name}
 		}
 	}
@@ -155,8 +155,13 @@ func (h *host) statusOf(ctx context.Context, name string, kernel []secmodel.Jail
 		s.State = "invalid"
 		fallthrough
 	case s.Reason == "":
-		if s.Reason = "its definition is not valid: " + first(err); !errors.Is(err, jail.ErrInvalid) {
-			s.Reason = "its definition can not be read: " + first(err)
+		switch s.Reason = "its definition can not be read: " + first(err); {
+		case errors.Is(err, jail.ErrInvalid):
+			s.Reason = "its definition is not valid: " + first(err)
+		case errors.Is(err, fs.ErrNotExist):
+			if s.Reason = "it has no definition"; s.State == "invalid" {
+				s.Reason += "; to remove what is left of it: jailmgr destroy " + name
+			}
 		}
 	}
 	return s, nil
