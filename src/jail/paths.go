@@ -3,7 +3,7 @@ package jail
 import (
 	"os"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strings"
 )
 
@@ -87,6 +87,22 @@ func (l Layout) Names() ([]string, error) {
 	return list(l.Definitions(), ".toml")
 }
 
+// Present lists the jails that have a definition, or have left something: data,
+// or the journal of one that runs.
+func (l Layout) Present() ([]string, error) {
+	all, err := l.Names()
+	for _, dir := range []string{l.Journals(), l.Jails()} {
+		if err != nil {
+			return nil, err
+		}
+		var names []string
+		names, err = list(dir, "")
+		all = append(all, names...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all), err
+}
+
 // list is the valid names in a directory, sorted; none if there is no such
 // directory.
 func list(dir, suffix string) ([]string, error) {
@@ -104,6 +120,6 @@ func list(dir, suffix string) ([]string, error) {
 			names = append(names, name)
 		}
 	}
-	sort.Strings(names)
+	slices.Sort(names)
 	return names, nil
 }

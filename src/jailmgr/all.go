@@ -16,7 +16,6 @@ import (
 	"jails/src/command"
 	"jails/src/control"
 	"jails/src/exit"
-	"jails/src/jail"
 	"jails/src/output"
 	"jails/src/terminal"
 )
@@ -155,25 +154,7 @@ func (h *host) sum(results []outcome, past string) error {
 func (h *host) defined() ([]string, error) { return h.Layout.Names() }
 
 // present are the jails that have a definition or have left something.
-func (h *host) present() ([]string, error) {
-	names, err := h.Layout.Names()
-	if err != nil {
-		return nil, err
-	}
-	for _, dir := range []string{h.Layout.Journals(), h.Layout.Jails()} {
-		entries, err := os.ReadDir(dir)
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			return nil, err
-		}
-		for _, e := range entries {
-			if jail.CheckName(e.Name()) == nil && !slices.Contains(names, e.Name()) {
-				names = append(names, e.Name())
-			}
-		}
-	}
-	slices.Sort(names)
-	return names, nil
-}
+func (h *host) present() ([]string, error) { return h.Layout.Present() }
 
 // progress shows what is waited for, on a terminal, when one jail is worked
 // on.

@@ -122,10 +122,10 @@ func (h *Host) volumes(name string) ([]string, error) {
 	return volumes, err
 }
 
-// others says of each volume that jails other than this have, which of them
-// has it.
+// others says of each volume that jails other than this have, by their
+// definitions or because they run with it, which of them has it.
 func (h *Host) others(name string) (map[string]string, error) {
-	names, err := h.Layout.Names()
+	names, err := h.Layout.Present()
 	if err != nil {
 		return nil, err
 	}
@@ -134,15 +134,34 @@ func (h *Host) others(name string) (map[string]string, error) {
 		if other == name {
 			continue
 		}
-		def, err := h.Layout.Load(other)
+		runs, err := h.kept(other)
+		def, err2 := h.Layout.Load(other)
+		if err2 == nil {
+			runs.Mount = append(runs.Mount, def.Mounts...)
+		} else if !errors.Is(err2, os.ErrNotExist) {
+			err = err2
+		}
 		if err != nil {
 			return nil, fmt.Errorf("whether jail %s uses a volume can not be told: %w", other, err)
 		}
-		for _, m := range def.Mounts {
+		for _, m := range runs.Mount {
 			has[m.Volume] = other
 		}
 	}
 	return has, nil
+}
+
+// kept is what a jail that runs keeps; nothing if it does not.
+func (h *Host) kept(name string) (f fixed, err error) {
+	j, err := journal.Open(h.Layout.Journal(name))
+	if errors.Is(err, os.ErrNotExist) {
+		return f, nil
+	}
+	if err != nil {
+		return f, err
+	}
+	f, _, err = fixedIn(j)
+	return f, errors.Join(err, j.Close())
 }
 
 // removeVolumes removes those that no other jail has by now.

@@ -456,6 +456,30 @@ func TestDestroyVolumes(t *testing.T) {
 	}
 }
 
+// A volume stays that another jail runs with, whatever its definition is by now.
+func TestDestroyVolumeInUse(t *testing.T) {
+	h, _, _ := newHost(t)
+	var notes []string
+	h.Note = func(_, text string) { notes = append(notes, text) }
+	if err := h.Create(ctx, "web", []byte("base = 'b'\n[[mount]]\nvolume = 'v'\nat = '/srv'\n")); err != nil {
+		t.Fatal(err)
+	}
+	j, err := journal.Begin(h.Layout.Journal("mail"), verbStart)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := fixed{Mount: []jail.Mount{{Volume: "v", At: "/mnt"}}}.text()
+	if err := errors.Join(err, j.Record(false, stepKernel, "mail", kept), j.Finish()); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Destroy(ctx, "web", true); err != nil || whole(t, h) {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(h.Layout.Volume("v")); err != nil || !slices.Contains(notes, "volume v is kept: jail mail has it too") {
+		t.Errorf("%v, notes %q", err, notes)
+	}
+}
+
 // A journal that the disk has spoilt stops nothing for good.
 func TestDamagedJournal(t *testing.T) {
 	h, _, s := started(t)

@@ -85,15 +85,14 @@ func (h *Host) runs(name string) (f fixed, err error) {
 	case !supervised:
 		return f, &UnwatchedError{name}
 	}
-	for _, s := range j.Steps {
-		if s.Kind == stepKernel && len(s.Args) > 1 {
-			if err := json.Unmarshal([]byte(s.Args[1]), &f); err != nil {
-				return f, fmt.Errorf("the journal of jail %s: %w", name, err)
-			}
-			return f, nil
-		}
+	f, told, err := fixedIn(j)
+	if err == nil && !told {
+		err = fmt.Errorf("it does not say what it was started with; to apply its definition: jailmgr restart %s", name)
 	}
-	return f, fmt.Errorf("the journal of jail %s does not say what it was started with; to apply its definition: jailmgr restart %s", name, name)
+	if err != nil {
+		err = fmt.Errorf("the journal of jail %s: %w", name, err)
+	}
+	return f, err
 }
 
 // fixed is what a jail keeps as long as it runs. The step that makes the
@@ -108,6 +107,17 @@ type fixed struct {
 
 func fixedOf(def *jail.Definition) fixed {
 	return fixed{def.Base, def.Root, def.Mounts, def.Limits, def.Log.Socket}
+}
+
+// fixedIn is that of a start's journal, if it tells.
+func fixedIn(j *journal.Journal) (f fixed, told bool, err error) {
+	for _, s := range j.Steps {
+		if s.Kind == stepKernel && len(s.Args) > 1 {
+			err = json.Unmarshal([]byte(s.Args[1]), &f)
+			return f, true, err
+		}
+	}
+	return f, false, nil
 }
 
 func (f fixed) text() (string, error) {
