@@ -46,9 +46,6 @@ func Serve(loop *event.Loop, listener int, o ServerOptions) (*Server, error) {
 	return s, loop.Watch(listener, event.Readable, func(event.Mode) { s.accept() })
 }
 
-// Bound changes how many it serves at the same time; those that there are stay.
-func (s *Server) Bound(most int) { s.most = most }
-
 // Close takes no more connections; those that there are go on.
 func (s *Server) Close() {
 	s.retry.Stop()

@@ -2,7 +2,8 @@ package jail
 
 import (
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
 
 	"jails/src/secmodel"
 )
@@ -23,15 +24,29 @@ func (d *Definition) Config() (secmodel.Config, error) {
 		}
 		c.Ports = append(c.Ports, r)
 	}
-	for name, l := range d.Limits {
+	c.Limits, err = inOrder(d.Limits)
+	return c, err
+}
+
+// LimitsOf are those that a service's processes start with: the jail's, and in
+// place of these its own.
+func (d *Definition) LimitsOf(s *Service) ([]secmodel.Limit, error) {
+	all := map[string]Limit{}
+	maps.Copy(all, d.Limits)
+	maps.Copy(all, s.Limits)
+	return inOrder(all)
+}
+
+func inOrder(limits map[string]Limit) (all []secmodel.Limit, err error) {
+	for name, l := range limits {
 		i, err := secmodel.ParseLimit(name)
 		if err != nil {
-			return c, err
+			return nil, err
 		}
-		c.Limits = append(c.Limits, secmodel.Limit{Resource: i, Soft: l.Soft, Hard: l.Hard})
+		all = append(all, secmodel.Limit{Resource: i, Soft: l.Soft, Hard: l.Hard})
 	}
-	sort.Slice(c.Limits, func(i, j int) bool { return c.Limits[i].Resource < c.Limits[j].Resource })
-	return c, nil
+	slices.SortFunc(all, func(a, b secmodel.Limit) int { return a.Resource - b.Resource })
+	return all, nil
 }
 
 // CheckWords says which words of a definition the kernel does not know.

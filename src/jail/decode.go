@@ -22,6 +22,12 @@ var rawLimitsType = reflect.TypeFor[rawLimits]()
 
 type rawDefinition struct {
 	Definition
+	Limits   rawLimits    `toml:"limits"`
+	Services []rawService `toml:"service"`
+}
+
+type rawService struct {
+	Service
 	Limits rawLimits `toml:"limits"`
 }
 
@@ -66,6 +72,10 @@ func Decode(file string, data []byte, s *Settings) (*Definition, error) {
 	}
 	if len(d.problems) == 0 {
 		def.Limits = d.limits("limits", raw.Limits)
+		for i, s := range raw.Services {
+			s.Service.Limits = d.limits(fmt.Sprintf("service[%d].limits", i), s.Limits)
+			def.Services = append(def.Services, s.Service)
+		}
 		d.defaults(def, s.Defaults)
 		d.validate(def)
 	}

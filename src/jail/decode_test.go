@@ -99,7 +99,7 @@ syslog = { facility = "local1" }
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := Decode("db.toml", []byte("[limits]\nnofile = { soft = 10, hard = \"unlimited\" }\n[[service]]\nname='a'\ncommand=['x']\ntype='oneshot'\nstop.timeout='1m'\ndelay='20s'"), s)
+	got, err := Decode("db.toml", []byte("[limits]\nnofile = { soft = 10, hard = \"unlimited\" }\n[[service]]\nname='a'\ncommand=['x']\ntype='oneshot'\nstop.timeout='1m'\ndelay='20s'\n[service.limits]\nfiles = 9\nas = '1 MB'"), s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ syslog = { facility = "local1" }
 		Services: []Service{{
 			Name: "a", Command: []string{"x"}, User: "root", Directory: "/", Umask: "022", Type: "oneshot", Restart: "never",
 			Delay: seconds(20), MaxDelay: seconds(20), Healthy: seconds(30), Limit: 5, Interval: seconds(10),
-			Stop: Stop{"TERM", seconds(60)},
+			Stop: Stop{"TERM", seconds(60)}, Limits: map[string]Limit{"files": {9, 9}, "address-space": {1 << 20, 1 << 20}},
 		}},
 		Log: Log{Keep: "2 x 4 MB", Full: "block", Compress: new(false), Socket: new(false), Syslog: &Syslog{"local1", "info", "err", "jail-db"}},
 	}
@@ -177,6 +177,12 @@ func TestInvalid(t *testing.T) {
 		{"limit twice", "base='b'\n[limits]\nfiles=2\nnofile=3", `is the same limit as files`},
 		{"limit type", "base='b'\n[limits]\nfiles=true", `x.toml:3:7: limits.files wants a number, a size as in "64 MB", "unlimited", or { soft =, hard = }, not true or false`},
 		{"limit nested", "base='b'\n[limits]\nfiles={soft={soft=1}}", `x.toml:3:8: limits.files.soft wants a number`},
+		{"service limit", "base='b'\n[[service]]\nname='a'\ncommand=['x']\n[service.limits]\nfile=1", `x.toml:6:1: unknown limit "file"; did you mean "files"?`},
+		{"service limit size", "base='b'\n[[service]]\nname='a'\ncommand=['x']\nlimits={data='x'}", `x.toml:5:9: data: not a size: "x"`},
+		{"service limits type", "base='b'\n[[service]]\nname='a'\ncommand=['x']\nlimits=5", `x.toml:5:8: service[0].limits wants a table, not a number`},
+		{"service limit above", "base='b'\n[limits]\nfiles=10\n[[service]]\nname='a'\ncommand=['x']\n[service.limits]\nfiles=11", `x.toml:8:1: files is above the jail's limit, 10`},
+		{"service unlimited", "base='b'\n[limits]\nfiles=10\n[[service]]\nname='a'\ncommand=['x']\n[service.limits]\nnofile={soft=1}", `x.toml:7:10: files is above the jail's limit, 10`},
+		{"service limit twice", "base='b'\n[[service]]\nname='a'\ncommand=['x']\nlimits={files=2,nofile=3}", `is the same limit as files`},
 		{"mount nothing", "base='b'\n[[mount]]\nat='/x'", `x.toml:2:3: a mount needs volume`},
 		{"mount both", "base='b'\n[[mount]]\nat='/x'\nvolume='v'\nsource='/y'", `x.toml:5:1: volume and source are both given`},
 		{"mount volume", "base='b'\n[[mount]]\nat='/x'\nvolume='../v'", `x.toml:4:1: bad name "../v"`},

@@ -50,6 +50,7 @@ type Service struct {
 	Directory   string            `toml:"directory"`
 	Environment map[string]string `toml:"environment"`
 	Umask       string            `toml:"umask"` // octal, default 022
+	Limits      map[string]Limit  `toml:"-"`     // [service.limits], in place of the jail's of that name and not above it
 
 	Type    string   `toml:"type"`    // "daemon" (the default), "oneshot"
 	After   []string `toml:"after"`   // services of this jail: "db" (ready), "db:started", "setup:completed"

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -295,6 +296,7 @@ func fieldsOf(t reflect.Type) []field {
 			if typ == rawLimitsType {
 				typ = reflect.TypeFor[map[string]Limit]()
 			}
+			fields = slices.DeleteFunc(fields, func(f field) bool { return f.name == tag })
 			fields = append(fields, field{tag, typ})
 		}
 	}

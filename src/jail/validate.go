@@ -54,6 +54,9 @@ func (d *document) validate(def *Definition) {
 	}
 	d.mounts(def.Mounts)
 	d.services(def.Services)
+	for i := range def.Services {
+		d.serviceLimits(fmt.Sprintf("service[%d].limits", i), def.Services[i].Limits, def.Limits)
+	}
 	d.checkLog("log", &def.Log)
 }
 
@@ -261,6 +264,15 @@ func (d *document) service(at string, s *Service) {
 		d.add(at+".stop.signal", "%v", err)
 	}
 	s.Stop.Signal = strings.TrimPrefix(s.Stop.Signal, "SIG")
+}
+
+// serviceLimits checks that a service's limits are none above the jail's.
+func (d *document) serviceLimits(at string, own, jail map[string]Limit) {
+	for name, l := range own {
+		if most, ok := jail[name]; ok && l.Hard > most.Hard {
+			d.add(at+"."+name, "%s is above the jail's limit, %d", name, most.Hard)
+		}
+	}
 }
 
 func (d *document) health(at string, s *Service) {

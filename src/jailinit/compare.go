@@ -20,6 +20,7 @@ func compare(old, now *Service) (anew, inPlace []string) {
 		{"directory", old.Directory == now.Directory, true},
 		{"environment", maps.Equal(old.Environment, now.Environment), true},
 		{"umask", old.Umask == now.Umask, true},
+		{"limits", slices.Equal(old.Limits, now.Limits), true},
 		{"type", old.Oneshot == now.Oneshot, true},
 		{"ready", old.Ready == now.Ready, true},
 		{"watchdog", old.Watchdog == now.Watchdog, true},

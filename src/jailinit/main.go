@@ -101,27 +101,22 @@ func prepare(enter Enter, syslog []string) (*process, int, error) {
 	if err := setup.check(); err != nil {
 		return nil, exitSoftware, err
 	}
-	p := newProcess(setup, host{account.MayRegroup()})
+	p := newProcess(setup, nil)
+	if p.limits, err = takeLimits(); err != nil {
+		return nil, exitSystem, err
+	}
+	if err := p.limits.raise(setup.Services); err != nil {
+		return nil, exitSystem, err
+	}
+	p.system = host{account.MayRegroup(), &p.limits}
 	if err := p.openStreams(); err != nil {
 		return nil, exitSystem, err
 	}
 	if err := unix.Chdir("/"); err != nil {
 		return nil, exitSystem, err
 	}
-	var before, after unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
-		return nil, exitSystem, err
-	}
 	if err := enter(setup.ID); err != nil {
 		return nil, exitSystem, err
-	}
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &after); err != nil {
-		return nil, exitSystem, err
-	}
-	if after != before {
-		if err := p.limited(&after); err != nil {
-			return nil, exitSystem, err
-		}
 	}
 	if setup.Syslog {
 		p.openSyslog(syslog)
@@ -134,52 +129,6 @@ func prepare(enter Enter, syslog []string) (*process, int, error) {
 		return nil, exitSystem, err
 	}
 	return p, 0, nil
-}
-
-// Of the jail's limit of open files, jail-init needs ownFiles, at the most of
-// any moment, one for each service that it asks how it is, and the rest for those who ask it, fewAskers at least.
-const (
-	ownFiles  = 17
-	fewAskers = 4
-)
-
-// limited is for a jail with a limit of open files, which binds jail-init too.
-func (p *process) limited(l *unix.Rlimit) error {
-	p.fileLimit = uint64(l.Cur)
-	if err := p.room(p.setup.Services); err != nil {
-		return err
-	}
-	p.mostAskers = p.askersFor(p.setup.Services)
-	// At start Go raised its own soft limit to the hard one, and would start
-	// every child with the soft limit from before. Told of this one it no
-	// longer does.
-	return setFileLimit(l)
-}
-
-// filesFor is how many open files it needs with these services.
-func filesFor(services []Service) uint64 {
-	least := uint64(ownFiles + fewAskers)
-	for i := range services {
-		if s := &services[i]; s.Probed || s.Health.Failures > 0 {
-			least++
-		}
-	}
-	return least
-}
-
-// room says whether the jail's limit of open files, if there is one, is enough.
-func (p *process) room(services []Service) error {
-	if least := filesFor(services); p.fileLimit > 0 && p.fileLimit < least {
-		return fmt.Errorf("the jail's limit of open files is %d; jail-init needs %d", p.fileLimit, least)
-	}
-	return nil
-}
-
-func (p *process) askersFor(services []Service) int {
-	if p.fileLimit == 0 {
-		return control.MaxPeers
-	}
-	return int(min(p.fileLimit-filesFor(services)+fewAskers, control.MaxPeers))
 }
 
 // tellSupervisor is for errors before the loop runs.

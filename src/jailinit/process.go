@@ -15,16 +15,16 @@ import (
 
 // process is jail-init itself. All of it belongs to the loop.
 type process struct {
-	setup     Setup
-	system    system
-	fileLimit uint64 // the jail's of open files, or 0
-	loop      *event.Loop
-	graph     *service.Graph
-	streams   []stream
-	left      []remains
-	syslog    *stream // the socket, or nil
-	departed  uint32  // how many services are gone
-	unsaid    int     // own messages lost in a row
+	setup    Setup
+	system   system
+	limits   limits
+	loop     *event.Loop
+	graph    *service.Graph
+	streams  []stream
+	left     []remains
+	syslog   *stream // the socket, or nil
+	departed uint32  // how many services are gone
+	unsaid   int     // own messages lost in a row
 
 	services []*Service // as they are defined, by their places in the graph
 	jobs     []job
@@ -34,7 +34,6 @@ type process struct {
 
 	supervisor  *control.Peer // nil while there is none
 	server      *control.Server
-	mostAskers  int
 	askers      []asker       // answered later
 	stopTimeout time.Duration // asked for with a stop, or 0
 	progressed  string        // what those who wait for the stop were told last
@@ -53,7 +52,7 @@ type job struct {
 }
 
 func newProcess(setup Setup, system system) *process {
-	p := &process{setup: setup, system: system, mostAskers: control.MaxPeers}
+	p := &process{setup: setup, system: system}
 	for i := range setup.Services {
 		p.services = append(p.services, &setup.Services[i])
 	}

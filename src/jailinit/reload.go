@@ -52,9 +52,6 @@ func (p *process) reload(peer *control.Peer, m *control.Message) {
 			checked = append(checked, place)
 		}
 	}
-	if p.fileLimit > 0 {
-		p.server.Bound(p.askersFor(next.Services))
-	}
 	p.say("", "reloaded: "+describeChanges(changes))
 	peer.Send(&control.Message{ID: m.ID, Op: control.OpAccepted, Changes: changes})
 	touched := []string{} // by the reload: these are waited for
@@ -85,7 +82,7 @@ func (p *process) compare(peer *control.Peer, next *Setup) ([]control.Change, er
 	if _, err := service.New(specs(next.Services), nil); err != nil {
 		return nil, err
 	}
-	if err := p.room(next.Services); err != nil {
+	if err := p.limits.allow(next.Services); err != nil {
 		return nil, err
 	}
 	var changes []control.Change
@@ -128,9 +125,6 @@ func (p *process) pipesFor(services []Service) (map[string][2]stream, error) {
 		pair, err := openPair(name)
 		if err != nil {
 			closePairs(pipes)
-			if p.fileLimit > 0 {
-				err = errors.New("the jail's limit of open files leaves no room for the pipes of service " + name)
-			}
 			return nil, err
 		}
 		pipes[name] = pair

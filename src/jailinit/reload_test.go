@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"jails/src/control"
+	"jails/src/secmodel"
 	"jails/src/service"
 )
 
@@ -19,7 +20,8 @@ func TestCompare(t *testing.T) {
 		"command !": func(s *Service) { s.Command = []string{"/bin/b"} }, "user !": func(s *Service) { s.User = "b" },
 		"group !": func(s *Service) { s.Group = "b" }, "directory !": func(s *Service) { s.Directory = "/b" },
 		"environment !": func(s *Service) { s.Environment = map[string]string{"A": "b"} }, "umask !": func(s *Service) { s.Umask = 1 },
-		"type !": func(s *Service) { s.Oneshot = true }, "ready !": func(s *Service) { s.Ready.Path = "/b" }, "watchdog !": func(s *Service) { s.Watchdog = 1 },
+		"limits !": func(s *Service) { s.Limits = []secmodel.Limit{{Resource: 8, Soft: 1, Hard: 2}} },
+		"type !":   func(s *Service) { s.Oneshot = true }, "ready !": func(s *Service) { s.Ready.Path = "/b" }, "watchdog !": func(s *Service) { s.Watchdog = 1 },
 		"after": func(s *Service) { s.After = []service.Dependency{{Service: "b"}} }, "restart": func(s *Service) { s.Restart = service.Never },
 		"delay": func(s *Service) { s.Delay = 1 }, "max-delay": func(s *Service) { s.MaxDelay = 1 }, "healthy": func(s *Service) { s.Healthy = 1 },
 		"limit": func(s *Service) { s.Limit = 1 }, "interval": func(s *Service) { s.Interval = 1 },
@@ -39,7 +41,7 @@ func TestCompare(t *testing.T) {
 		}
 	}
 	// These are known by another field: Probed by Ready, Finish by its command.
-	known := []string{"Spec", "Command", "FinishCommand", "User", "Group", "Directory", "Environment", "Umask", "StopSignal", "Ready", "Health", "Watchdog",
+	known := []string{"Spec", "Command", "FinishCommand", "User", "Group", "Directory", "Environment", "Umask", "Limits", "StopSignal", "Ready", "Health", "Watchdog",
 		"Name", "Oneshot", "Restart", "After", "Probed", "Delay", "MaxDelay", "Healthy", "Limit", "Interval", "StopTimeout", "Finish"}
 	for _, typ := range []reflect.Type{reflect.TypeFor[Service](), reflect.TypeFor[service.Spec]()} {
 		for i := range typ.NumField() {
@@ -170,20 +172,25 @@ func TestReloadRefuses(t *testing.T) {
 	w := newWorld(t, daemon("a"))
 	loop := daemon("b")
 	loop.After = []service.Dependency{{Service: "b"}}
+	limited, wrong := daemon("a"), daemon("a")
+	limited.Limits = []secmodel.Limit{{Resource: 4, Soft: 1, Hard: 30}, {Resource: 8, Soft: 1, Hard: 31}}
+	wrong.Limits = []secmodel.Limit{{Resource: 12}}
+	for i := range w.limits.most {
+		w.limits.most[i] = 30
+	}
 	for want, next := range map[string][]Service{
-		"services wait for each other: b → b":                      {loop},
-		"service a has no command":                                 {{Spec: service.Spec{Name: "a"}}},
-		`two services are called "a"`:                              {daemon("a"), daemon("a")},
-		"the jail's limit of open files is 20; jail-init needs 22": {checked("a")},
+		"services wait for each other: b → b": {loop},
+		"service a has no command":            {{Spec: service.Spec{Name: "a"}}},
+		`two services are called "a"`:         {daemon("a"), daemon("a")},
+		"service a has a limit that is none":  {wrong},
+		"the limit files of service a is above jail-init's own, 30, which is raised only when the jail starts": {limited},
 	} {
-		w.fileLimit = 20
 		for _, dry := range []bool{true, false} {
 			if got := ops(w.reloadTo(dry, next...)); got != "error: "+want {
 				t.Errorf("%s, want %s", got, want)
 			}
 		}
 	}
-	w.fileLimit = 0
 	supervisor := w.asker
 	w.connect2()
 	if got := ops(w.reloadTo(false, daemon("b"))); got != "error: only the supervisor reloads" {

@@ -28,7 +28,7 @@ func (p *process) listen() error {
 	}
 	var err error
 	p.server, err = control.Serve(p.loop, listenFD, control.ServerOptions{
-		Most: p.mostAskers, Message: p.request, Closed: p.forget,
+		Message: p.request, Closed: p.forget,
 		Failed: func(err error) { p.say("", "control socket: "+err.Error()) },
 	})
 	return err

@@ -11,9 +11,11 @@ package jailinit
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
+	"jails/src/secmodel"
 	"jails/src/service"
 )
 
@@ -46,6 +48,7 @@ type Service struct {
 	Directory     string
 	Environment   map[string]string
 	Umask         int
+	Limits        []secmodel.Limit // the jail's among them
 	StopSignal    int
 	Ready         Readiness
 	Health        Health
@@ -74,6 +77,8 @@ func (s *Setup) check() error {
 			return errors.New("service " + v.Name + " can not be ready on descriptor " + strconv.Itoa(v.Ready.FD))
 		case v.Watchdog > 0 && v.Ready.FD == 0:
 			return errors.New("service " + v.Name + " has a watchdog and no descriptor to give it signs on")
+		case slices.ContainsFunc(v.Limits, func(l secmodel.Limit) bool { return l.Resource < 0 || l.Resource >= len(resources) }):
+			return errors.New("service " + v.Name + " has a limit that is none")
 		}
 		v.Probed = v.Ready != Readiness{}
 		v.Finish = len(v.FinishCommand) > 0

@@ -44,12 +44,16 @@ func (p *process) openStreams() error {
 // openPair makes a service's pipes.
 func openPair(service string) (pair [2]stream, err error) {
 	for i, name := range []string{outStream, errStream} {
-		read, write, err := highPipe()
-		if err != nil {
+		var ends [2]int
+		if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
 			closeStreams(pair[:i])
 			return pair, fmt.Errorf("a pipe for service %s: %w", service, err)
 		}
-		pair[i] = stream{control.Stream{Service: service, Name: name}, read, write}
+		pair[i] = stream{control.Stream{Service: service, Name: name}, ends[0], ends[1]}
+		if err := unix.SetNonblock(ends[0], true); err != nil { // the supervisor never waits
+			closeStreams(pair[:i+1])
+			return pair, fmt.Errorf("a pipe for service %s: %w", service, err)
+		}
 	}
 	return pair, nil
 }
@@ -66,36 +70,6 @@ func closeStreams(all []stream) {
 type remains struct {
 	id   uint32
 	pair [2]stream
-}
-
-// streamFD is the lowest number of a stream's descriptors. The jail's limit of
-// files is one of descriptors' numbers: those below it, which jail-init needs
-// once it is in the jail, are kept free of what it opens before.
-const streamFD = 128
-
-// highPipe is a pipe whose read end never waits.
-func highPipe() (read, write int, err error) {
-	var low, high [2]int
-	if err := unix.Pipe2(low[:], unix.O_CLOEXEC); err != nil {
-		return -1, -1, err
-	}
-	for i, fd := range low {
-		if err == nil {
-			high[i], err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, streamFD)
-		}
-		unix.Close(fd)
-	}
-	if err == nil {
-		err = unix.SetNonblock(high[0], true)
-	}
-	if err != nil {
-		for _, fd := range high {
-			if fd > 0 {
-				unix.Close(fd)
-			}
-		}
-	}
-	return high[0], high[1], err
 }
 
 // outputs are the write ends of service i's pipes.

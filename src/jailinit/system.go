@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"slices"
 	"sort"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -34,7 +32,10 @@ type system interface {
 }
 
 // host is the real one.
-type host struct{ regroup bool } // services get their supplementary groups
+type host struct {
+	regroup bool // services get their supplementary groups
+	limits  *limits
+}
 
 func (host) kill(pid int, s unix.Signal) error { return unix.Kill(pid, s) }
 
@@ -75,7 +76,7 @@ func (host) connected(fd int) error {
 }
 
 // start starts a command as the service would run: its user, directory,
-// environment, to which more is added, and umask.
+// environment, to which more is added, umask and limits.
 func (h host) start(s *Service, command []string, more map[string]string, files []uintptr) (int, error) {
 	// Looked up for each start: the jail's own files may have changed.
 	id, err := account.Find(s.User, s.Group)
@@ -97,27 +98,11 @@ func (h host) start(s *Service, command []string, more map[string]string, files 
 	} else if st.Mode&unix.S_IFMT != unix.S_IFDIR {
 		return 0, fmt.Errorf("directory %s: %w", directory, unix.ENOTDIR)
 	}
-	// Package syscall moves descriptors to numbers above all that it is given,
-	// where the jail's limit of files may not let it.
-	files = slices.Clone(files)
-	for i, fd := range files {
-		if fd != closedFD && fd >= streamFD {
-			low, err := unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
-			if err != nil {
-				return 0, err
-			}
-			defer unix.Close(low)
-			files[i] = uintptr(low)
-		}
-	}
 	unix.Umask(s.Umask)
 	defer unix.Umask(0o022)
-	pid, err := syscall.ForkExec(file, command, &syscall.ProcAttr{
-		Dir: directory, Env: env, Files: files,
-		Sys: &syscall.SysProcAttr{
-			Setsid:     true,
-			Credential: &syscall.Credential{Uid: id.UID, Gid: id.GID, Groups: id.Groups, NoSetGroups: !h.regroup},
-		},
+	pid, err := execute(&program{
+		file: file, args: command, env: env, directory: directory, id: id, regroup: h.regroup,
+		files: files, limits: h.limits.of(s),
 	})
 	if err != nil {
 		return 0, fmt.Errorf("start %s as %s: %w", file, id.Name, err)

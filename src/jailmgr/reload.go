@@ -18,8 +18,8 @@ func reloadCommand() *cli.Command {
 		ArgsUsage:    "NAME... | --all",
 		BashComplete: completeJails,
 		Description: "A service gets a new process only if its definition asks for what a process is\n" +
-			"started with. What can not be changed while a jail runs (base, root, mount,\n" +
-			"limits), and a definition that is not valid, is refused, and nothing is changed.",
+			"started with. What can not be changed while a jail runs (base, root, mount),\n" +
+			"and a definition that is not valid, is refused, and nothing is changed.",
 		Flags: append(chooseFlags("reload all jails that run"),
 			&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, Usage: "say what would be changed, and change nothing"},
 			timeoutFlag("wait for `TIME` at most until the services are ready; 0 for ever", startTimeout)),

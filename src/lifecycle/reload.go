@@ -98,15 +98,14 @@ func (h *Host) runs(name string) (f fixed, err error) {
 // fixed is what a jail keeps as long as it runs. The step that makes the
 // kernel's jail holds it, as JSON.
 type fixed struct {
-	Base   string                `json:"base,omitempty"`
-	Root   string                `json:"root,omitempty"`
-	Mount  []jail.Mount          `json:"mount,omitempty"`
-	Limits map[string]jail.Limit `json:"limits,omitempty"`
-	Socket *bool                 `json:"log.socket,omitempty"` // nil: started before there was one
+	Base   string       `json:"base,omitempty"`
+	Root   string       `json:"root,omitempty"`
+	Mount  []jail.Mount `json:"mount,omitempty"`
+	Socket *bool        `json:"log.socket,omitempty"` // nil: started before there was one
 }
 
 func fixedOf(def *jail.Definition) fixed {
-	return fixed{def.Base, def.Root, def.Mounts, def.Limits, def.Log.Socket}
+	return fixed{def.Base, def.Root, def.Mounts, def.Log.Socket}
 }
 
 // fixedIn is that of a start's journal, if it tells.
@@ -137,7 +136,6 @@ func (f fixed) differ(def *jail.Definition) error {
 	key("base", f.Base == now.Base)
 	key("root", f.Root == now.Root)
 	key("mount", len(f.Mount) == 0 && len(now.Mount) == 0 || reflect.DeepEqual(f.Mount, now.Mount))
-	key("limits", len(f.Limits) == 0 && len(now.Limits) == 0 || reflect.DeepEqual(f.Limits, now.Limits))
 	key("log.socket", f.Socket == nil || now.Socket == nil || *f.Socket == *now.Socket)
 	if len(keys) > 0 {
 		return &FixedError{def.Name, keys}

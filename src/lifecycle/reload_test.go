@@ -43,8 +43,7 @@ func TestReload(t *testing.T) {
 		strings.Replace(definition, "base = 'b'", "root = '/'+'x'", 1):                 "",
 		strings.Replace(definition, "base = 'b'", "root = '/x'", 1):                    "base, root of jail web can not be changed while it runs; nothing is changed",
 		definition + "[[mount]]\nsource = '/x'\nat = '/y'\n":                           "mount of jail web can not be changed while it runs; nothing is changed",
-		definition + "[limits]\nfiles = 20\n":                                          "limits of jail web can not be changed while it runs; nothing is changed",
-		strings.Replace(definition, "base = 'b'", "base = 'c'", 1) + "[limits]\ncpu=9": "base, limits of jail web can not be changed while it runs; nothing is changed",
+		strings.Replace(definition, "base = 'b'", "base = 'c'", 1) + "[limits]\ncpu=9": "base of jail web can not be changed while it runs; nothing is changed",
 	} {
 		redefine(text)
 		for _, dry := range []bool{false, true} {

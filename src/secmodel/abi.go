@@ -11,7 +11,7 @@ import (
 // every field with what the C compiler makes of it.
 
 const (
-	abiVersion = 2
+	abiVersion = 3
 
 	nameLen   = 64
 	rootLen   = 1024

@@ -100,6 +100,9 @@ func (k marks) Set(id secmodel.ID, c secmodel.Change) error {
 	if c.Level != nil {
 		j.Config.Level = *c.Level
 	}
+	if c.Limits != nil {
+		j.Config.Limits = *c.Limits
+	}
 	return k.save(j)
 }
 
@@ -130,11 +133,6 @@ func (k marks) Enter(id secmodel.ID) error {
 	for _, fd := range fds {
 		if to, err := os.Readlink("/proc/self/fd/" + fd.Name()); err == nil && strings.HasPrefix(to, "/") && !strings.HasPrefix(to, "/proc/") {
 			return fmt.Errorf("descriptor %s is %s", fd.Name(), to)
-		}
-	}
-	for _, l := range j.Config.Limits { // of files
-		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: l.Soft, Max: l.Hard}); err != nil {
-			return err
 		}
 	}
 	var l unix.Rlimit

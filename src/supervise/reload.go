@@ -25,8 +25,8 @@ import (
 // except after the death of the supervisor or of jail-init in the midst of it,
 // when another Reload does what is left.
 //
-// What of the definition can not be changed while the jail runs (its root,
-// mounts and limits) is the caller's to see to.
+// What of the definition can not be changed while the jail runs (its root and
+// mounts) is the caller's to see to.
 func Reload(ctx context.Context, def *jail.Definition, dry bool, progress func(string)) ([]control.Change, error) {
 	data, err := json.Marshal(def)
 	if err != nil {
@@ -272,6 +272,7 @@ func differ(have, want secmodel.Config) (c secmodel.Change, keys []string) {
 	key("ports", sameSet(have.Ports, want.Ports), func() { c.Ports = &want.Ports })
 	key("strict", have.Strict == want.Strict, func() { c.Strict = &want.Strict })
 	key("observe", have.Observe == want.Observe, func() { c.Observe = &want.Observe })
+	key("limits", sameSet(have.Limits, want.Limits), func() { c.Limits = &want.Limits })
 	key("processes", have.Processes == want.Processes, func() { c.Processes = &want.Processes })
 	return c, keys
 }

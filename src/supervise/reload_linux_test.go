@@ -378,24 +378,32 @@ func TestReloadAbandoned(t *testing.T) {
 	w.mustStop()
 }
 
-// In a jail whose limit of open files leaves no room for more pipes nothing is
-// changed, not even the kernel's jail.
+// When jail-init has no room for more pipes nothing is changed, not even the
+// kernel's jail.
 func TestReloadNoRoom(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("not root; run as root")
-	}
 	a := sh("a", "exec sleep 1000")
 	w := newWorld(t, a)
-	j, err := w.k.load(1)
+	w.mustStart()
+	pid, init := w.service("a").PID, w.init().PID
+	// With that of who asks for its state two are free: less than two pipes.
+	names, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", init))
 	if err != nil {
 		t.Fatal(err)
 	}
-	j.Config.Limits = []secmodel.Limit{{Soft: 64, Hard: 64}}
-	if err := w.k.save(j); err != nil {
+	open := map[string]bool{}
+	for _, n := range names {
+		open[n.Name()] = true
+	}
+	var l unix.Rlimit
+	for free := 0; free < 1; l.Cur++ {
+		if !open[fmt.Sprint(l.Cur)] {
+			free++
+		}
+	}
+	l.Max = l.Cur
+	if err := unix.Prlimit(init, unix.RLIMIT_NOFILE, &l, nil); err != nil {
 		t.Fatal(err)
 	}
-	w.mustStart()
-	pid := w.service("a").PID
 	text := "root = \"/jail\"\nprocesses = 8\nports = [\"80-81\"]\n" + sh("a", "exec sleep 2000") + sh("b", "exec sleep 1000")
 	if err := os.WriteFile(w.layout.Definition(w.name), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -405,13 +413,41 @@ func TestReloadNoRoom(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = Reload(w.ctx(patience), def, false, nil)
-	if exit.Code(err) != exit.Temporary || !strings.Contains(err.Error(), "the jail's limit of open files leaves no room for the pipes of service b") {
+	if exit.Code(err) != exit.Temporary || !strings.Contains(err.Error(), "a pipe for service b: too many open files") {
 		t.Errorf("%v", err)
 	}
-	if j, err = w.k.load(1); err != nil || j.Config.Processes != 7 || w.service("a").PID != pid {
+	if j, err := w.k.load(1); err != nil || j.Config.Processes != 7 || w.service("a").PID != pid {
 		t.Errorf("something has changed: %+v %v", j, err)
 	}
-	w.mustReload(sh("a", "exec sleep 2000"), is("", control.Unchanged), is("a", control.Restarted, "command"))
+	w.mustStop()
+}
+
+// The jail's limits are changed in the kernel, and a service that starts with
+// others is restarted: not one that has its own.
+func TestReloadLimits(t *testing.T) {
+	const print = `ulimit -n; ulimit -f; exec sleep 1000`
+	own := func(n int) string { return sh("own", print, fmt.Sprintf("limits = { files = %d }", n)) }
+	w := newWorld(t, "limits = { files = 50 }\n"+sh("a", print)+own(20))
+	if err := w.k.Set(1, secmodel.Change{Limits: &[]secmodel.Limit{{Resource: 8, Soft: 50, Hard: 50}}}); err != nil {
+		t.Fatal(err)
+	}
+	w.mustStart()
+	want := func(name, limits string) {
+		t.Helper()
+		w.eventually("the limits of "+name, func() bool { return strings.HasSuffix(strings.Join(w.lines(name, "out"), " "), limits) })
+	}
+	w.mustReload("limits = { files = 60 }\n"+sh("a", print)+own(20), is("", control.Changed, "limits"), is("a", control.Restarted, "limits"), is("own", control.Unchanged))
+	want("a", "60 unlimited")
+	w.mustReload("limits = { files = 60 }\n"+sh("a", print)+own(30), is("", control.Unchanged), is("a", control.Unchanged), is("own", control.Restarted, "limits"))
+	want("own", "30 unlimited")
+	w.mustReload("limits = { files = 60, file-size = 0 }\n"+sh("a", print)+own(30), is("", control.Changed, "limits"), is("a", control.Restarted, "limits"), is("own", control.Restarted, "limits"))
+	want("a", "60 0")
+	want("own", "30 0")
+	w.mustReload(sh("a", print, "limits = { files = 60, file-size = 0 }")+own(30), is("", control.Changed, "limits"), is("a", control.Unchanged), is("own", control.Restarted, "limits"))
+	want("own", "30 unlimited")
+	if j, err := w.k.load(1); err != nil || len(j.Config.Limits) != 0 {
+		t.Errorf("%+v %v", j, err)
+	}
 	w.mustStop()
 }
 

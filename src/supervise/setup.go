@@ -18,6 +18,9 @@ func setup(def *jail.Definition) (*jailinit.Setup, error) {
 		if err != nil {
 			return nil, fmt.Errorf("service %s: %w", def.Services[i].Name, err)
 		}
+		if v.Limits, err = def.LimitsOf(&def.Services[i]); err != nil {
+			return nil, fmt.Errorf("service %s: %w", v.Name, err)
+		}
 		s.Services = append(s.Services, v)
 	}
 	specs := make([]service.Spec, len(s.Services))

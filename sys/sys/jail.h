@@ -61,7 +61,7 @@
 
 #include <sys/types.h>
 
-#define	JAIL_ABI_VERSION	2
+#define	JAIL_ABI_VERSION	3
 
 #define	JAIL_NAMELEN		64	/* with the NUL */
 #define	JAIL_ROOTLEN		1024	/* with the NUL */
@@ -92,7 +92,7 @@
 #define	JAIL_COMMAND_DESTROY	5
 
 /* Flags of JAIL_COMMAND_ENTER. */
-#define	JAIL_ENTER_INIT		0x0001	/* become the jail's init process */
+#define	JAIL_ENTER_INIT		0x0001	/* as init, without limits */
 
 /* What JAIL_COMMAND_SET changes; the rest of the config stays as it is. */
 #define	JAIL_SET_LEVEL		0x0001
@@ -142,7 +142,7 @@ struct jail_config {
 	uint32_t	jc_flags;	/* JAIL_STRICT, JAIL_OBSERVE */
 	uint32_t	jc_processes;	/* at most; 0 for no cap */
 	uint32_t	jc_limits;	/* which of the limits, 1 << RLIMIT_* */
-	uint64_t	jc_soft[JAIL_NLIMITS];	/* set at entry */
+	uint64_t	jc_soft[JAIL_NLIMITS];	/* set at entry, not init's */
 	uint64_t	jc_hard[JAIL_NLIMITS];
 };
 

@@ -34,7 +34,7 @@ const (
 )
 
 func (r bareRequest) bytes() []byte {
-	r.ABI = 2
+	r.ABI = 3
 	b, err := binary.Append(nil, binary.NativeEndian, r)
 	if err != nil {
 		panic(err) // of a type that has no size

@@ -143,6 +143,9 @@ func (c *client) prepare(cmd *kern.Request, listener int) (restore func(), y rep
 		return fail(err)
 	}
 	mask, soft, hard, _ := kern.JailLimits(cmd.ID)
+	if cmd.Flags&kern.EnterInit != 0 {
+		mask = 0
+	}
 	if i, err := was.set(mask, &soft, &hard); err != nil {
 		return nil, reply{err: err, data: replyOf(reasonLimit, int32(i)), used: uint64(len(replyOf(0, 0))), fd: -1}
 	}

@@ -79,6 +79,7 @@ func (p *process) is(start uint64) bool {
 
 func newProcess(pid int, k kern.Proc, l *listener) *process {
 	p := &process{pid: pid, k: k}
+	k.Executed() // Linux tells of it, but too late for who is asked about it
 	p.handle.Store(-1)
 	p.l.Store(l)
 	return p

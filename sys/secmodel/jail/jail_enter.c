@@ -379,10 +379,13 @@ jail_enter(struct lwp *l, const struct jail_request *jq,
 		error = jail_refuse(reply, JAIL_REASON_CAP, 0, EAGAIN);
 		goto out;
 	}
-	error = limits_set(l, &j->j_config, old, reply);
-	if (error != 0) {
-		jail_proc_unreserve(j);
-		goto out;
+	/* Init has none: it gives them to those that it starts. */
+	if (!init) {
+		error = limits_set(l, &j->j_config, old, reply);
+		if (error != 0) {
+			jail_proc_unreserve(j);
+			goto out;
+		}
 	}
 
 	/*

@@ -181,6 +181,24 @@ process_request(kauth_action_t action, struct proc *p, void *arg1, void *arg2,
 	}
 }
 
+/*
+ * Whether a process is its jail's init to everyone but init: it itself, or
+ * made by it and not come to execve(2) yet, with init's memory and files and
+ * without the jail's limits.  Needs no lock: the parent stays the same while
+ * init lives, and PK_EXEC is set once.
+ */
+static bool
+process_guarded(const struct jail *j, const struct proc *p)
+{
+	const struct proc *init = atomic_load_relaxed(&j->j_init);
+
+	if (p == init)
+		return true;
+	return init != NULL && init != curproc &&
+	    atomic_load_relaxed(&p->p_pptr) == init &&
+	    (atomic_load_relaxed(&p->p_flag) & PK_EXEC) == 0;
+}
+
 /* Whether a jail's init is guarded against an action of its own jail. */
 static bool
 init_guarded(kauth_action_t action, u_int request)
@@ -254,8 +272,8 @@ process_passes(const struct jail *j, uint8_t verdict, kauth_action_t action,
 		if (p == curproc)
 			return true;
 		if (jail_of_proc(p) == j)
-			return p != atomic_load_relaxed(&j->j_init) ||
-			    !init_guarded(action, request);
+			return !init_guarded(action, request) ||
+			    !process_guarded(j, p);
 		/* Opening /proc itself is asked about process 0. */
 		return action == KAUTH_PROCESS_PROCFS &&
 		    request == KAUTH_REQ_PROCESS_PROCFS_READ && p == &proc0;

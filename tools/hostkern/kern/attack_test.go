@@ -329,16 +329,60 @@ func TestLimitsAtEntry(t *testing.T) {
 			t.Errorf("destroy: %v, reason %d", err, y.Reason)
 		}
 	})
-	p := host(t, 0)
-	enterable(t, p)
-	before, _ := p.Limits()
-	if _, err := p.Command(&Request{Command: CommandEnter, ID: y.ID}, nil); err != nil {
-		t.Fatal(err)
+	for _, flags := range []uint32{0, EnterInit} {
+		p := host(t, 0)
+		enterable(t, p)
+		before, most := p.Limits()
+		if _, err := p.Command(&Request{Command: CommandEnter, ID: y.ID, Flags: flags}, nil); err != nil {
+			t.Fatal(err)
+		}
+		wantSoft, wantHard := before, most
+		if flags == 0 {
+			wantSoft[files], wantHard[files] = 77, 99
+		}
+		if soft, hard := p.Limits(); soft != wantSoft || hard != wantHard {
+			t.Errorf("flags %d: limits %v, %v, were %v, %v", flags, soft, hard, before, most)
+		}
 	}
-	soft, hard := p.Limits()
-	if soft[files] != 77 || hard[files] != 99 || soft[core] != before[core] {
-		t.Errorf("limits %v, %v, were %v", soft, hard, before)
+}
+
+// Whom a jail's init has made is guarded as it is, as long as it runs init's
+// program; and from init it is not.
+func TestChildOfInit(t *testing.T) {
+	const low = 0
+	root := host(t, 0)
+	id := jail(t, root, "child", low)
+	init, p := member(t, id, EnterInit), member(t, id, 0)
+	child, other := init.Fork(9101), p.Fork(9102)
+	grandchild := child.Fork(9103)
+	for _, c := range []Proc{child, other, grandchild} {
+		t.Cleanup(func() { end(c) })
 	}
+	asks := func(t Proc) map[string]error {
+		soft, hard := t.Limits()
+		return map[string]error{
+			"signal": p.Signal(t, 9), "ptrace": p.Ptrace(t, 9), "limit": p.Rlimit(t, ReqProcessRlimitSet, 8, soft[8], hard[8]),
+		}
+	}
+	see := func(who string, c Proc, want error) {
+		t.Helper()
+		for name, err := range asks(c) {
+			if err != want {
+				t.Errorf("%s of %s: %v, want %v", name, who, err, want)
+			}
+		}
+	}
+	see("a child of init", child, syscall.EPERM)
+	see("another's child", other, nil)
+	see("its own child", grandchild, nil)
+	if err := init.Signal(child, 9); err != nil {
+		t.Errorf("init signals its child: %v", err)
+	}
+	if err := p.Rlimit(child, ReqProcessRlimitGet, 8, 0, 0); err != nil {
+		t.Errorf("a limit of a child of init: %v", err)
+	}
+	child.Exec()
+	see("a child that has executed", child, nil)
 }
 
 // A jail that could not be made leaves nothing behind, memory neither.

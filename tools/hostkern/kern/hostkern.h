@@ -76,6 +76,7 @@ void	hk_proc_parent(struct proc *, struct proc *newparent);
 /* allproc to zombproc, with the exit hooks; then gone. */
 void	hk_proc_exit(struct proc *);
 void	hk_proc_exec(struct proc *);
+void	hk_proc_executed(struct proc *);
 void	hk_proc_free(struct proc *);
 
 /* Entry: descriptors and directories as they are just now. */

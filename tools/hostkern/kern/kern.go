@@ -149,6 +149,9 @@ func (p Proc) Exit() { C.hk_proc_exit(p.c) }
 // Exec runs what a kernel runs when a process has a new program.
 func (p Proc) Exec() { C.hk_proc_exec(p.c) }
 
+// Executed says that it has executed a program, without any hook.
+func (p Proc) Executed() { C.hk_proc_executed(p.c) }
+
 // Free forgets a zombie.
 func (p Proc) Free() { C.hk_proc_free(p.c) }
 

@@ -87,6 +87,14 @@ hk_run_hooks(struct proc *p, bool exec)
 	rw_exit(&exec_lock);
 }
 
+/* It does not run its parent's program any more. */
+void
+hk_proc_executed(struct proc *p)
+{
+
+	(void)__atomic_or_fetch(&p->p_flag, PK_EXEC, __ATOMIC_RELAXED);
+}
+
 /* A new program: only hooks see it. */
 void
 hk_proc_exec(struct proc *p)
@@ -94,6 +102,7 @@ hk_proc_exec(struct proc *p)
 	struct lwp *saved = hk_self.lwp;
 
 	hk_self.lwp = &p->p_host->lwp;
+	hk_proc_executed(p);
 	hk_run_hooks(p, true);
 	hk_self.lwp = saved;
 }

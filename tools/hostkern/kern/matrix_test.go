@@ -136,6 +136,7 @@ func newMill(t *testing.T) *mill {
 		add(j.name+"'s init", first, j.id, true)
 		for _, who := range []string{"root", "user"} {
 			p := first.Fork(100 + int(lastPID.Add(1)))
+			p.Executed()
 			t.Cleanup(func() { end(p) })
 			if who == "user" {
 				p.SetIDs(IDs{UID: [3]uint32{1000, 1000, 1000}, GID: [3]uint32{1000, 1000, 1000}})

@@ -47,6 +47,9 @@ type oracleProc struct {
 	uid    uint32
 	jail   *oracleJail // nil: the host
 	zombie bool
+
+	parent   *oracleProc // that has forked it
+	executed bool
 }
 
 type oracleBound struct {
@@ -389,7 +392,7 @@ func (o *oracle) fork(*rapid.T) {
 		o.Fatalf("fork on the host: %v", err)
 	}
 	o.pid++
-	c := &oracleProc{pid: o.pid, uid: p.uid, jail: p.jail}
+	c := &oracleProc{pid: o.pid, uid: p.uid, jail: p.jail, parent: p}
 	if rapid.Bool().Draw(o.T, "embryo") {
 		c.Proc = p.Embryo()
 		c.Arrive(c.pid)
@@ -427,6 +430,7 @@ func (o *oracle) change(*rapid.T) {
 	p := o.anyProc("process")
 	if rapid.Bool().Draw(o.T, "exec") {
 		p.Exec()
+		p.executed = true
 		return
 	}
 	p.uid = 1000 - p.uid
@@ -517,7 +521,8 @@ func (o *oracle) ask(*rapid.T) {
 
 func (o *oracle) signal(*rapid.T) {
 	p, t := o.anyProc("who"), o.anyProc("whom")
-	guarded := p.jail != nil && p != t && (t.jail != p.jail || p.jail.init == t)
+	guarded := p.jail != nil && p != t && (t.jail != p.jail || t == p.jail.init ||
+		t.parent != nil && t.parent == p.jail.init && p != p.jail.init && !t.executed)
 	var usual error
 	if p.uid != 0 && (p.uid != t.uid || p.jail == nil && t.jail != nil) {
 		usual = syscall.EPERM
