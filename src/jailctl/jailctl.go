@@ -4,8 +4,10 @@ package jailctl
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -63,6 +65,11 @@ func connected(least, most int, run func(c *cli.Context, k *secmodel.Client, arg
 		args, err := command.Args(c, least, most)
 		if err != nil {
 			return err
+		}
+		for _, a := range args[min(1, len(args)):] {
+			if strings.HasPrefix(a, "-") { // no jail's name does
+				return command.Usage(c, fmt.Errorf("option %q must come before %q", a, args[0]))
+			}
 		}
 		k, err := secmodel.Open()
 		if err != nil {
