@@ -60,9 +60,21 @@ func Begin(path, verb string) (*Journal, error) {
 	return j, nil
 }
 
-// Open reads the journal that someone left; os.ErrNotExist if none did.
-func Open(path string) (*Journal, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|unix.O_NOFOLLOW, 0)
+// Open reads the journal that someone left, to go on with it; os.ErrNotExist if
+// none did.
+func Open(path string) (*Journal, error) { return open(path, os.O_RDWR|os.O_APPEND) }
+
+// Read is Open only to look, which a disk that takes nothing allows too.
+func Read(path string) (*Journal, error) {
+	j, err := open(path, os.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	return j, j.Close()
+}
+
+func open(path string, flags int) (*Journal, error) {
+	f, err := os.OpenFile(path, flags|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return nil, err
 	}

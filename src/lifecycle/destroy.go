@@ -153,15 +153,14 @@ func (h *Host) others(name string) (map[string]string, error) {
 
 // kept is what a jail that runs keeps; nothing if it does not.
 func (h *Host) kept(name string) (f fixed, err error) {
-	j, err := journal.Open(h.Layout.Journal(name))
+	j, err := journal.Read(h.Layout.Journal(name))
 	if errors.Is(err, os.ErrNotExist) {
 		return f, nil
 	}
-	if err != nil {
-		return f, err
+	if err == nil {
+		f, _, err = fixedIn(j)
 	}
-	f, _, err = fixedIn(j)
-	return f, errors.Join(err, j.Close())
+	return f, err
 }
 
 // removeVolumes removes those that no other jail has by now.

@@ -197,14 +197,11 @@ const (
 
 // Condition of a jail. It changes nothing.
 func (h *Host) Condition(name string) (Condition, error) {
-	j, err := journal.Open(h.Layout.Journal(name))
+	j, err := journal.Read(h.Layout.Journal(name))
 	left := err == nil
 	finished := false
 	if left {
 		finished = j.Done && j.Verb == verbStart && !j.Has(stepStop)
-		if err := j.Close(); err != nil {
-			return Stopped, err
-		}
 	} else if errors.Is(err, journal.ErrDamaged) {
 		return Interrupted, nil
 	} else if !errors.Is(err, os.ErrNotExist) {

@@ -66,11 +66,9 @@ func (h *Host) runs(name string) (f fixed, err error) {
 		return f, err
 	}
 	supervised := h.Supervisor.Running(name)
-	j, err := journal.Open(h.Layout.Journal(name))
+	j, err := journal.Read(h.Layout.Journal(name))
 	ours := err == nil
-	if ours {
-		err = j.Close()
-	} else if errors.Is(err, os.ErrNotExist) {
+	if errors.Is(err, os.ErrNotExist) {
 		err = nil
 	}
 	switch {

@@ -158,3 +158,21 @@ func TestFullDisk(t *testing.T) {
 		t.Error(out)
 	}
 }
+
+// A disk that takes nothing is when one looks at the jails.
+func TestReadOnlyDisk(t *testing.T) {
+	s := newSmall(t)
+	s.Run(t, "jailmgr", "create", "web", "--root", s.root, "-x", "sleep 1000")
+	s.Run(t, "jailmgr", "start", "web")
+	defer s.Run(t, "jailmgr", "stop", "web")
+	if err := errors.Join(unix.Mount(s.dir, s.dir, "", unix.MS_BIND|unix.MS_REC, ""),
+		unix.Mount("", s.dir, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, "")); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Unmount(s.dir, unix.MNT_DETACH)
+	for _, line := range []string{"jailmgr status", "jailmgr list", "jailmgr check", "jailmgr logs web", "jailmgr audit", "jailmgr service web", "jailctl ps"} {
+		if out := s.Run(t, strings.Fields(line)[0], strings.Fields(line)[1:]...); strings.Contains(out, "read-only") || line == "jailmgr status" && !strings.Contains(out, "web   running") {
+			t.Errorf("%s: %s", line, out)
+		}
+	}
+}
