@@ -18,6 +18,9 @@ import (
 // actor is this program's name in the jails; its first argument is its role.
 const actor = "actor"
 
+// check is its name as a check of a service's health.
+const check = "check"
+
 const program = "/bin/" + actor
 
 // roles are how services behave. One that returns exits 0.

@@ -31,7 +31,7 @@ func TestCrashCycles(t *testing.T) {
 			if now > last {
 				last, since = now, time.Now()
 			} else if time.Since(since) > time.Minute {
-				t.Fatalf("no more than %d restarts: %+v\n%s", now, c.status(), begun.said.Bytes())
+				t.Fatalf("no more than %d restarts: %+v\n%s", now, c.status(), begun.said.String())
 			}
 		}
 	}

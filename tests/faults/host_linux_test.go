@@ -15,6 +15,9 @@ import (
 	"jails/tests/host"
 )
 
+// floodSize is of the longest, in bytes.
+const floodSize = 1 << 30
+
 // process is one of the machine's.
 type process struct {
 	pid     int

@@ -13,6 +13,9 @@ import (
 	"jails/tests/host"
 )
 
+// floodSize is of the longest, in bytes, for an emulator.
+const floodSize = 100 << 20
+
 // process is one of the machine's.
 type process struct {
 	pid     int

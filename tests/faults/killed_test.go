@@ -30,7 +30,7 @@ func TestSupervisorKilled(t *testing.T) {
 	}
 	h := host.New(t)
 	root := newRoot(t, h)
-	f := newFlood(t, h, root)
+	f := newFlood(t, h, root, 16, "64 KB", "block", map[string]string{"a out": "%d", "a err": "half %d", "b out": "%010000d", "b err": "%077d."})
 	h.Run(t, "jailmgr", "start", "web")
 	stopped := false
 	defer func() {
@@ -101,7 +101,12 @@ type flood struct {
 	t       *testing.T
 	h       *host.Host
 	logs    string
+	size    int // of the disk, MB
 	full    bool
+	drops   bool // lines may be missing, but for those that are counted
+	bytes   int  // of lines, so far
+	missing int
+	dropped int // as the log tells
 	streams map[string]*numbered
 }
 
@@ -112,17 +117,26 @@ type numbered struct {
 	part []byte // of a line
 }
 
-func newFlood(t *testing.T, h *host.Host, root string) *flood {
-	f := &flood{t: t, h: h, logs: filepath.Join(h.Dir, "var/log/jails/web"), streams: map[string]*numbered{
-		"a out": {form: "%d"}, "a err": {form: "half %d"}, "b out": {form: "%010000d"}, "b err": {form: "%077d."},
-	}}
-	for _, s := range f.streams {
-		s.next = 1
-	}
-	smallDisk(t, f.logs, 16)
-	text := fmt.Sprintf("root = %q\n[log]\nkeep = \"1000 x 64 KB\"\ncompress = false\n", root)
+// newFlood defines it; forms are of the lines of services' streams.
+func newFlood(t *testing.T, h *host.Host, root string, size int, keep, full string, forms map[string]string) *flood {
+	t.Helper()
+	f := &flood{t: t, h: h, logs: filepath.Join(h.Dir, "var/log/jails/web"), size: size, drops: full == "drop", streams: map[string]*numbered{}}
+	smallDisk(t, f.logs, size)
+	text := fmt.Sprintf("root = %q\n[log]\nkeep = \"1000 x %s\"\nfull = %q\ncompress = false\n", root, keep, full)
 	for _, name := range []string{"a", "b"} {
-		text += service(name, "", "count", f.streams[name+" out"].form, f.streams[name+" err"].form)
+		var args []string
+		for _, stream := range []string{" out", " err"} {
+			form := forms[name+stream]
+			if form == "" {
+				form = "-"
+			} else {
+				f.streams[name+stream] = &numbered{form: form, next: 1}
+			}
+			args = append(args, form)
+		}
+		if args[0] != "-" || args[1] != "-" {
+			text += service(name, "", "count", args...)
+		}
 	}
 	dir := filepath.Join(h.Dir, "etc/jails")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -170,7 +184,7 @@ func (f *flood) killOne(after time.Duration) {
 func (f *flood) fill() {
 	f.t.Helper()
 	f.full = true
-	if err := os.WriteFile(filepath.Join(f.logs, "fill"), make([]byte, 17<<20), 0o600); !errors.Is(err, unix.ENOSPC) {
+	if err := os.WriteFile(filepath.Join(f.logs, "fill"), make([]byte, (f.size+1)<<20), 0o600); !errors.Is(err, unix.ENOSPC) {
 		f.t.Fatalf("the disk is not full: %v", err)
 	}
 }
@@ -227,6 +241,11 @@ func (f *flood) line(file string, b []byte) {
 	if err != nil {
 		f.t.Fatalf("%s: %.100q: %v", filepath.Base(file), b, err)
 	}
+	f.bytes += len(b)
+	if n, is := droppedLines(&l); is && f.drops {
+		f.dropped += n
+		return
+	}
 	if l.Service == "supervisor" && (bytes.Contains(l.Text, []byte("lost")) || bytes.Contains(l.Text, []byte("dropped"))) {
 		f.t.Fatalf("the supervisor says: %s", l.Text)
 	}
@@ -237,6 +256,13 @@ func (f *flood) line(file string, b []byte) {
 	s.part = append(s.part, l.Text...)
 	if !l.Full {
 		return
+	}
+	if f.drops {
+		n := 0
+		if _, err := fmt.Sscanf(string(s.part), s.form, &n); err == nil && n > s.next {
+			f.missing += n - s.next
+			s.next = n
+		}
 	}
 	if want := fmt.Sprintf(s.form, s.next); string(s.part) != want {
 		f.t.Fatalf("%s: %s %s: got %.60q (%d bytes), want %.60q (%d bytes)", filepath.Base(file), l.Service, l.Stream, s.part, len(s.part), want, len(want))

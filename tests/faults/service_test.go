@@ -54,7 +54,10 @@ func service(name, more, role string, args ...string) string {
 	for _, word := range append([]string{program, role}, args...) {
 		command += fmt.Sprintf(", %q", word)
 	}
-	return fmt.Sprintf("[[service]]\nname = %q\ndelay = \"5ms\"\n%s\ncommand = [%s]\n", name, more, command[2:])
+	if !strings.HasPrefix(more, "delay") {
+		more = "delay = \"5ms\"\n" + more
+	}
+	return fmt.Sprintf("[[service]]\nname = %q\n%s\ncommand = [%s]\n", name, more, command[2:])
 }
 
 // Services that behave as badly as they can.
@@ -137,7 +140,7 @@ func TestBadServices(t *testing.T) {
 		t.Run(v.name, func(t *testing.T) {
 			c := jailOf(t, h, root, v.name, v.text)
 			if begun := c.begin("start", v.name); c.wait(begun) != 0 && v.name != "daemon" {
-				t.Fatalf("start: %s\n%s", begun.said.Bytes(), c.log())
+				t.Fatalf("start: %s\n%s", begun.said.String(), c.log())
 			}
 			v.try(t, c)
 			c.must("stop")

@@ -254,14 +254,19 @@ func (c *cell) define(changed bool) {
 // verb is a command that runs.
 type verb struct {
 	cmd  *exec.Cmd
-	said bytes.Buffer
+	said host.Text
 	over chan error
 }
 
 func (c *cell) begin(args ...string) *verb {
 	c.t.Helper()
+	return c.run("jailmgr", args...)
+}
+
+func (c *cell) run(name string, args ...string) *verb {
+	c.t.Helper()
 	v := &verb{over: make(chan error, 1)}
-	v.cmd = c.h.Command(c.t.Context(), "jailmgr", args...)
+	v.cmd = c.h.Command(c.t.Context(), name, args...)
 	v.cmd.Stdout, v.cmd.Stderr = &v.said, &v.said
 	if err := v.cmd.Start(); err != nil {
 		c.t.Fatal(err)
@@ -286,7 +291,7 @@ func (c *cell) must(args ...string) {
 	c.t.Helper()
 	v := c.begin(append(args, c.name)...)
 	if code := c.wait(v); code != 0 {
-		c.t.Fatalf("%v: exit %d: %s\n%s", v.cmd.Args, code, v.said.Bytes(), c.log())
+		c.t.Fatalf("%v: exit %d: %s\n%s", v.cmd.Args, code, v.said.String(), c.log())
 	}
 }
 
@@ -311,10 +316,14 @@ type jailState struct {
 	Restarts      int
 	Processes     int
 	Dropped       uint64 `json:"log_lines_dropped"`
-	Services      []struct {
-		Name, State string
-		PID         int
-	}
+	Services      []serviceState
+}
+
+type serviceState struct {
+	Name, State string
+	PID         int
+	Restarts    int
+	Since       time.Time
 }
 
 func (c *cell) status() (s jailState) {
@@ -422,7 +431,7 @@ func (c *cell) kill(verbName, gate, victim string) {
 		want = -1
 	}
 	if code != want {
-		c.t.Errorf("%s: exit %d, want %d: %s\n%s", verbName, code, want, v.said.Bytes(), c.log())
+		c.t.Errorf("%s: exit %d, want %d: %s\n%s", verbName, code, want, v.said.String(), c.log())
 	}
 }
 
@@ -432,7 +441,7 @@ func (c *cell) order(verb string) {
 	if verb == "stop" {
 		v := c.begin("stop", c.name)
 		if code := c.wait(v); code != 0 && !strings.Contains(v.said.String(), "does not run") {
-			c.t.Errorf("stop: exit %d: %s\n%s", code, v.said.Bytes(), c.log())
+			c.t.Errorf("stop: exit %d: %s\n%s", code, v.said.String(), c.log())
 		}
 		if s := c.status(); s.State != "stopped" {
 			c.t.Errorf("after the stop it is %+v", s)
@@ -441,7 +450,7 @@ func (c *cell) order(verb string) {
 	}
 	v := c.begin("start", c.name)
 	if code := c.wait(v); code != 0 && !strings.HasSuffix(strings.TrimSpace(strings.SplitN(v.said.String(), ";", 2)[0]), " runs") {
-		c.t.Fatalf("start: exit %d: %s\n%s", code, v.said.Bytes(), c.log())
+		c.t.Fatalf("start: exit %d: %s\n%s", code, v.said.String(), c.log())
 	}
 	if verb == "reload" {
 		c.running()
