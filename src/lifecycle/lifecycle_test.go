@@ -331,6 +331,23 @@ func TestStartAfterCrash(t *testing.T) {
 	clean(t, h)
 }
 
+// A stop says how its services ended, if not as they should.
+func TestStopNotes(t *testing.T) {
+	for err, want := range map[error]string{
+		errors.New("failing"):                                "not stopped in order, but killed: failing",
+		&supervise.UnloggedError{Err: errors.New("failing")}: "stopped in order, but what was written last is not in the log: failing",
+	} {
+		h, _, s := started(t)
+		var notes []string
+		h.Note = func(_, text string) { notes = append(notes, text) }
+		s.stopErr = err
+		if err := h.Stop(ctx, "web", 0); err != nil || !slices.Equal(notes, []string{want}) {
+			t.Errorf("%v, %q", err, notes)
+		}
+		clean(t, h)
+	}
+}
+
 // A jail of jailctl's is not jailmgr's to touch.
 func TestForeign(t *testing.T) {
 	h, k, _ := created(t)

@@ -59,7 +59,12 @@ func (h *Host) finishStop(ctx context.Context, name string, timeout time.Duratio
 	if err != nil && ctx.Err() != nil {
 		return errors.Join(err, j.Close())
 	}
-	if err != nil && !errors.Is(err, supervise.ErrNotRunning) {
+	var unlogged *supervise.UnloggedError
+	switch {
+	case err == nil, errors.Is(err, supervise.ErrNotRunning):
+	case errors.As(err, &unlogged):
+		h.note(name, "%v", err)
+	default:
 		// What the supervisor can't do in order the kernel does at once.
 		h.note(name, "not stopped in order, but killed: %v", err)
 	}

@@ -87,6 +87,29 @@ func TestStopBringsASupervisorBack(t *testing.T) {
 	w.mustStop()
 }
 
+// Where a jail can have no supervisor any more, its services are stopped in
+// order all the same.
+func TestStopWithoutASupervisor(t *testing.T) {
+	w := newWorld(t, "")
+	ended := filepath.Join(w.layout.Prefix, "ended")
+	w.define(sh("db", "trap 'echo in order > "+ended+"; exit' TERM; echo up; while :; do sleep 0.01; done"))
+	w.mustStart()
+	w.eventually("its start", func() bool { return w.hasLine("db", "out", "up") })
+	w.killSupervisor()
+	w.eventually("the supervisor's end", func() bool { return !Running(w.name) })
+	w.define("levle = 'low'\n")
+	err := Stop(w.ctx(patience), w.name, 0)
+	if _, is := errors.AsType[*UnloggedError](err); !is || !strings.Contains(err.Error(), "levle") {
+		t.Errorf("%v", err)
+	}
+	if b, err := os.ReadFile(ended); string(b) != "in order\n" {
+		t.Errorf("%q %v", b, err)
+	}
+	if err := os.Remove(w.layout.SupervisorLock(w.name)); err != nil { // of the one that was killed
+		t.Error(err)
+	}
+}
+
 // A supervisor that is killed in the midst of a flood loses nothing, and
 // doubles nothing; what it counted is counted on.
 func TestAdoptionInAFlood(t *testing.T) {

@@ -206,8 +206,9 @@ func spawn(name string) (*os.File, error) {
 // Stop stops a jail: its services in order, then whatever is left, and
 // returns when the jail is destroyed and its supervisor gone. timeout, if it
 // is not 0, stands in place of the services' own. A jail whose supervisor was
-// killed is adopted first. When ctx ends first, a *StepError names the step
-// that was waited for; the stop goes on.
+// killed is adopted first, or, where it can not be, stopped and left to the
+// caller to kill, with an *UnloggedError. When ctx ends first, a *StepError names
+// the step that was waited for; the stop goes on.
 func Stop(ctx context.Context, name string, timeout time.Duration) error {
 	layout := jail.Paths()
 	step := "the supervisor was asked to stop"
@@ -237,7 +238,31 @@ func Stop(ctx context.Context, name string, timeout time.Duration) error {
 		err = start(ctx, name, true, func(string) {})
 		var failed *ServiceError
 		if err != nil && !errors.As(err, &failed) {
-			return err
+			return stopWithout(ctx, name, timeout, err)
 		}
 	}
 }
+
+// stopWithout has the services of a jail stopped that can have no supervisor,
+// perhaps because its definition is not valid by now.
+func stopWithout(ctx context.Context, name string, timeout time.Duration, why error) error {
+	c, err := control.Dial(ctx, jail.Paths().ControlSocket(name))
+	if err != nil {
+		return why
+	}
+	defer c.Close()
+	if err := c.Stop(ctx, timeout, nil); err != nil {
+		return errors.Join(why, err)
+	}
+	return &UnloggedError{why}
+}
+
+// UnloggedError is why a jail could not have a supervisor; its services were
+// stopped in order all the same.
+type UnloggedError struct{ Err error }
+
+func (e *UnloggedError) Error() string {
+	return "stopped in order, but what was written last is not in the log: " + e.Err.Error()
+}
+
+func (e *UnloggedError) Unwrap() error { return e.Err }
