@@ -2,9 +2,13 @@ package conformance
 
 import (
 	"fmt"
+	"path/filepath"
+	"testing"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"jails/src/secmodel"
 )
 
 // device is a node that every root has.
@@ -87,6 +91,71 @@ func init() {
 			})
 		}},
 	)
+}
+
+func init() {
+	verb("terminal", func([]string) (string, error) {
+		return "", withTerminal(func(int, string) error { return nil })
+	})
+	verb("open-rw", func(args []string) (string, error) {
+		return "", openFile(args[0], unix.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK)
+	})
+}
+
+// TestTerminalsOfOthers: a node with the number of another's terminal opens
+// nothing.
+func TestTerminalsOfOthers(t *testing.T) {
+	need(t)
+	j := newJail(t, secmodel.Config{Level: secmodel.Low})
+	a := j.actor(t, 0)
+	must(t, a.do(t, "terminal"))
+	err := withTerminal(func(slave int, _ string) error {
+		var st unix.Stat_t
+		if err := unix.Fstat(slave, &st); err != nil {
+			return err
+		}
+		return unix.Mknod(filepath.Join(j.root, "tmp/theirs"), unix.S_IFCHR|0o666, int(st.Rdev))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := a.do(t, "open-rw", "/tmp/theirs")
+	check(t, got.errno() == unix.EPERM, "the host's terminal, by a node in the jail: %s, want EPERM", got)
+}
+
+// TestNamesOfTerminals: without ptyfs, ptm(4) looks for terminals by their
+// names, as process 0, and revokes what it finds. Those in a jail are root's
+// there to give.
+func TestNamesOfTerminals(t *testing.T) {
+	need(t)
+	j := newJail(t, secmodel.Config{})
+	pts := filepath.Join(j.root, "dev/pts")
+	if err := unix.Unmount(pts, 0); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := mountFS("ptyfs", pts, ptyfsArgs); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, d := range "0123456789abcdef" {
+		for _, name := range []string{"pty", "tty"} {
+			if err := (device{name: "full"}).make(filepath.Join(j.root, "dev", name+"p"+string(d))); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	full, err := unix.Open("/dev/full", unix.O_RDONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(full)
+	a := j.actor(t, 0)
+	got := a.do(t, "terminal")
+	check(t, got.Error != "", "a jail gets a terminal that is its /dev/full")
+	t.Logf("a terminal without ptyfs: %s", got.Error)
+	n, err := unix.Read(full, make([]byte, 1))
+	check(t, n == 1 && err == nil, "what the host has open was revoked: %d %v", n, err)
 }
 
 // withFile opens a file to read, and uses it.

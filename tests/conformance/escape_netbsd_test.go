@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"unsafe"
 
@@ -97,6 +98,14 @@ func init() {
 		held = append(held, pair[0])
 		return "", err
 	})
+	verb("chmod", func(args []string) (string, error) {
+		mode, err := strconv.ParseUint(args[1], 8, 32)
+		if err != nil {
+			return "", err
+		}
+		return "", unix.Chmod(args[0], uint32(mode))
+	})
+	verb("link", func(args []string) (string, error) { return "", unix.Link(args[0], args[1]) })
 	verb("take-queued", func([]string) (string, error) { return "", receive(offered) })
 }
 
@@ -191,6 +200,18 @@ func TestEscapes(t *testing.T) {
 		must(t, a.do(t, "open-at", "/tmp"))
 		climbs(t, a)
 	})
+	t.Run("program", func(t *testing.T) {
+		// /proc/N/file is the program itself, on the host's file system.
+		j, a := inside(t)
+		init := start(t, part{Jail: j.id, Init: true})
+		for _, name := range []string{"file", "fd/0", "exe"} {
+			path := fmt.Sprintf("/proc/%d/%s", init.pid, name)
+			got := a.do(t, "chmod", path, "700")
+			check(t, got.Error != "", "the mode of %s is changed", path)
+			got = a.do(t, "link", path, "/tmp/taken")
+			check(t, got.Error != "", "%s is linked into the jail", path)
+		}
+	})
 	t.Run("procfs", func(t *testing.T) {
 		_, a := inside(t)
 		host := start(t, part{})
@@ -235,7 +256,7 @@ func init() {
 		if entryMIB, err = node("security.models.jail.command"); err != nil {
 			return "", err
 		}
-		binary.LittleEndian.PutUint32(entryRequest[0:], 2) // JAIL_ABI_VERSION
+		binary.LittleEndian.PutUint32(entryRequest[0:], 3) // JAIL_ABI_VERSION
 		binary.LittleEndian.PutUint32(entryRequest[4:], 3) // JAIL_COMMAND_ENTER
 		binary.LittleEndian.PutUint32(entryRequest[12:], uint32(id[0]))
 		entrySize = uintptr(len(entryReply))

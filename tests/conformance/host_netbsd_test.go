@@ -50,6 +50,9 @@ var niceness = func() int {
 
 const msgQbytes = 40 // of msg_qbytes in a struct msqid_ds
 
+// ptyfsArgs is a struct ptyfs_args: version, group tty, mode.
+var ptyfsArgs = []byte{2, 0, 0, 0, 4, 0, 0, 0, 0x92, 1, 0, 0, 0, 0, 0, 0}
+
 // furnish gives a root what attempts need that only the host can make: a
 // mounted file system, procfs, and pseudo-terminals.
 func furnish(t testing.TB, root string) {
@@ -65,7 +68,7 @@ func furnish(t testing.TB, root string) {
 	}{
 		{"tmpfs", "mnt", tmpfs},
 		{"procfs", "proc", []byte{1, 0, 0, 0, 0, 0, 0, 0}},
-		{"ptyfs", "dev/pts", []byte{2, 0, 0, 0, 4, 0, 0, 0, 0x92, 1, 0, 0, 0, 0, 0, 0}},
+		{"ptyfs", "dev/pts", ptyfsArgs},
 	} {
 		dir := filepath.Join(root, m.dir)
 		if err := mountFS(m.kind, dir, m.args); err != nil {

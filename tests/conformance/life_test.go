@@ -225,11 +225,33 @@ func TestProcessCap(t *testing.T) {
 	check(t, got.Value == "", "a fork above a lowered cap succeeds: %s", got.Value)
 }
 
+// TestTheDeadHaveTheirPlace: who has ended counts until it is reaped, so that
+// a jail with a limit can't fill the host's table of processes.
+func TestTheDeadHaveTheirPlace(t *testing.T) {
+	need(t)
+	j := newJail(t, secmodel.Config{Processes: 5})
+	a := j.actor(t, 0)
+	pids := strings.Fields(a.do(t, "spawn", "4").Value)
+	check(t, len(pids) == 4, "%d forks succeed, want 4", len(pids))
+	for _, pid := range pids {
+		must(t, a.do(t, "kill", pid, strconv.Itoa(int(unix.SIGKILL))))
+	}
+	eventually(t, "one is alive", func() bool { return j.record(t).Processes == 1 })
+	got := a.do(t, "spawn", "1")
+	check(t, got.Value == "" && got.errno() == unix.EAGAIN, "beside 4 zombies: %q %s, want EAGAIN", got.Value, got)
+	_, entered, err := launch(part{Jail: j.id})
+	check(t, err == nil && entered.Reason == int(secmodel.ReasonCap), "entering: reason %d (%s) %v", entered.Reason, entered.Error, err)
+	must(t, a.do(t, "reap", pids[0], pids[1]))
+	got = a.do(t, "spawn", "4")
+	check(t, len(strings.Fields(got.Value)) == 2, "two are reaped, and %q succeed, want two (%s)", got.Value, got.Error)
+}
+
 // initProtected are the attempts that nobody in a jail may make at its init.
 var initProtected = map[string]bool{
 	"kill 0": true, "kill URG": true, "killpg": true, "ptrace": true, "ktrace": true, "procfs write": true, "procfs write only": true,
 	"process_vm_writev": true, "pidfd_send_signal": true, "tgkill": true, "tkill": true, "rt_sigqueueinfo": true, "process_vm_readv": true,
-	"pidfd_getfd": true,
+	"pidfd_getfd": true, "procfs read": true, "kern.proc_args argv": true, "kern.proc_args env": true, "proc.N.corename": true,
+	"proc.N.rlimit": true,
 }
 
 // TestInitIsProtected: from inside, root too, init can't be touched.

@@ -3,6 +3,7 @@ package conformance
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -118,6 +119,49 @@ func TestTakenPortsStayTaken(t *testing.T) {
 			got := q.root.do(t, "bind", protocol, mine, strconv.Itoa(port), "reuse")
 			check(t, got.Error == "", "the owner shares its %s %s: %s", protocol, mine, got)
 			q.root.do(t, "close")
+		}
+	}
+}
+
+// TestOthersPortsAreNotStolen: nobody has reserved it, but it is bound at every
+// address, and a jail wants one of these, or the same one once more.
+func TestOthersPortsAreNotStolen(t *testing.T) {
+	need(t)
+	thief, other := newJail(t, secmodel.Config{Level: secmodel.Low}), newJail(t, secmodel.Config{Level: secmodel.Low})
+	a, hosts := thief.actor(t, 0), start(t, part{Observe: true})
+	for _, protocol := range protocols {
+		for who, owner := range map[string]*actor{"the host": hosts, "another jail": other.actor(t, 0), "itself": thief.actor(t, 0)} {
+			for _, c := range []struct {
+				has, wants string
+				more       string // of the owner
+			}{
+				{"0.0.0.0", "127.0.0.1", "listening"}, {"0.0.0.0", "::ffff:127.0.0.1", "listening"}, {"::", "::1", "listening"},
+				{"::", "127.0.0.1", "listening"}, {"127.0.0.1", "127.0.0.1", "reuse"}, {"::1", "::1", "reuse"},
+			} {
+				if runtime.GOOS == "linux" && c.more == "reuse" {
+					continue // sharing is for who has one's uid, and both are root
+				}
+				if got := owner.do(t, "bind", protocol, c.has, "7141", c.more); got.Error != "" {
+					t.Fatal(got.Error)
+				}
+				got := binds(t, a, protocol, c.wants, 7141, "reuse")
+				if who == "itself" {
+					// What NetBSD lets one do, a jail may do to its own.
+					check(t, got.errno() != unix.EACCES, "%s %s beside its own %s: %s", protocol, c.wants, c.has, got)
+				} else {
+					check(t, got.Error != "", "%s: a jail binds %s, which %s has at %s", protocol, c.wants, who, c.has)
+				}
+				got = binds(t, a, protocol, "127.0.0.1", 7142, "reuse")
+				check(t, got.Error == "", "a free port beside it: %s", got)
+				owner.do(t, "close")
+			}
+			// Each has an address of its own; the narrower one is not lost.
+			if got := owner.do(t, "bind", protocol, "127.0.0.1", "7141", "listening"); got.Error != "" {
+				t.Fatal(got.Error)
+			}
+			got := binds(t, a, protocol, "::1", 7141, "reuse")
+			check(t, got.Error == "", "%s ::1 beside 127.0.0.1 of %s: %s", protocol, who, got)
+			owner.do(t, "close")
 		}
 	}
 }

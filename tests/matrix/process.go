@@ -39,9 +39,10 @@ var process = []Row{
 // guarded is what nobody in a jail may do to its init, root neither: it is
 // not to be killed, stopped, looked into or slowed down.
 var guarded = []string{
-	"corename.other", "corename.set", "ktrace", "ktrace.persistent", "nice", "nice.raise", "procfs.other", "procfs.rw",
-	"procfs.write", "ptrace", "rlimit.other", "rlimit.set", "rlimit.raise", "rlimit.bypass", "scheduler.setaffinity",
-	"scheduler.setparam", "signal", "stopflag",
+	"cansee.args", "cansee.entry", "cansee.env", "cansee.openfiles", "corename.other", "corename.set", "ktrace",
+	"ktrace.persistent", "nice", "nice.raise", "procfs.other", "procfs.read", "procfs.rw", "procfs.write", "ptrace",
+	"rlimit.other", "rlimit.set", "rlimit.raise", "rlimit.bypass", "scheduler.setaffinity", "scheduler.setparam",
+	"signal", "stopflag",
 }
 
 // uncounted is what is no attack: not to be shown something; and to be asked

@@ -341,7 +341,8 @@ jail_deny_cap(struct jail *j, kauth_cred_t cred, u_int n)
 	    JAIL_SCOPE_PROCESS, KAUTH_PROCESS_FORK, 0), KAUTH_PROCESS_FORK,
 	    0);
 	je.je_kind = JAIL_DETAIL_COUNT;
-	je.je_detail = (uint64_t)atomic_load_relaxed(&j->j_nmembers) + n;
+	je.je_detail = (uint64_t)atomic_load_relaxed(&j->j_nmembers) +
+	    atomic_load_relaxed(&j->j_nended) + n;
 	return jail_deny(j, cred, &je, true);
 }
 

@@ -103,6 +103,7 @@ struct jail_member {
 	LIST_ENTRY(jail_member) jm_list;	/* p: of the jail */
 	LIST_ENTRY(jail_member) jm_hash;	/* p: by process */
 	struct proc	*jm_proc;		/* : */
+	pid_t		jm_pid;			/* : set when it has ended */
 	struct jail	*jm_jail;		/* : */
 	u_int		jm_kill;		/* p: that has signalled it */
 };
@@ -137,6 +138,8 @@ struct jail {
 
 	LIST_HEAD(, jail_member) j_members;	/* p */
 	u_int		j_nmembers;		/* p and s, l */
+	LIST_HEAD(, jail_member) j_ended;	/* p: maybe not reaped yet */
+	u_int		j_nended;		/* p and s, l */
 	struct jail_ticket j_tickets[JAIL_NTICKETS];	/* s */
 	struct proc	*j_init;		/* p l: compared only */
 	u_int		j_kills;		/* p: how often killed */
@@ -251,6 +254,8 @@ bool	jail_port_may_bring(struct jail *, struct socket *,
 /* jail_pcb.c */
 bool	jail_pcb_bound(struct jail *, const struct jail_port *,
 	    struct jail_port *, struct jail **);
+bool	jail_pcb_steals(const struct jail *, const struct socket *,
+	    const void *, struct jail **);
 u_int	jail_pcb_port(struct socket *);
 u_int	jail_pcb_fallback(const struct socket *);
 
@@ -265,6 +270,7 @@ void	jail_proc_forked(struct proc *);
 bool	jail_proc_may_fork(struct jail *);
 bool	jail_proc_leaving(struct proc *);
 u_int	jail_proc_remaining(struct jail *);
+void	jail_proc_forget(struct jail *);
 int	jail_kill(const struct jail_request *, struct jail_reply *);
 
 /* jail_enter.c */

@@ -62,21 +62,23 @@ static struct {
 	const char	*ld_name;
 	int		ld_minor;	/* or -1 for all */
 	devmajor_t	ld_major;	/* set at load */
+	bool		ld_ptyfs;	/* to open, by a node of ptyfs only */
 } listed_devices[] = {
-	{ "mem", DEV_NULL, NODEVMAJOR },
-	{ "mem", DEV_ZERO, NODEVMAJOR },
-	{ "mem", DEV_FULL, NODEVMAJOR },
-	{ "rnd", -1, NODEVMAJOR },
-	{ "ctty", -1, NODEVMAJOR },
-	{ "ptm", -1, NODEVMAJOR },
-	{ "ptc", -1, NODEVMAJOR },
-	{ "pts", -1, NODEVMAJOR },
-	{ "filedesc", -1, NODEVMAJOR },	/* one's own descriptors */
+	{ "mem", DEV_NULL, NODEVMAJOR, false },
+	{ "mem", DEV_ZERO, NODEVMAJOR, false },
+	{ "mem", DEV_FULL, NODEVMAJOR, false },
+	{ "rnd", -1, NODEVMAJOR, false },
+	{ "ctty", -1, NODEVMAJOR, false },
+	{ "ptm", -1, NODEVMAJOR, false },
+	{ "ptc", -1, NODEVMAJOR, true },
+	{ "pts", -1, NODEVMAJOR, true },
+	/* One's own descriptors. */
+	{ "filedesc", -1, NODEVMAJOR, false },
 };
 
-/* Whether a jail may have a character device open.  Needs no lock. */
-bool
-jail_device_listed(dev_t dev)
+/* The place of a character device in the list, or -1. */
+static int
+device_index(dev_t dev)
 {
 	u_int i;
 
@@ -86,9 +88,30 @@ jail_device_listed(dev_t dev)
 			continue;
 		if (listed_devices[i].ld_minor == -1 ||
 		    listed_devices[i].ld_minor == (int)minor(dev))
-			return true;
+			return (int)i;
 	}
-	return false;
+	return -1;
+}
+
+/* Whether a jail may have a character device open.  Needs no lock. */
+bool
+jail_device_listed(dev_t dev)
+{
+
+	return device_index(dev) != -1;
+}
+
+/*
+ * Whether a jail may open a device by that node.  Of pseudo-terminals each
+ * mount of ptyfs has its own, and another node is anybody's, the host's too.
+ */
+static bool
+node_listed(const struct vnode *vp)
+{
+	const int i = vp->v_type == VCHR ? device_index(vp->v_rdev) : -1;
+
+	return i != -1 &&
+	    (!listed_devices[i].ld_ptyfs || vp->v_tag == VT_PTYFS);
 }
 
 /* Whether a jail is on its way out: then all is denied to it. */
@@ -207,16 +230,18 @@ init_guarded(kauth_action_t action, u_int request)
 	switch (action) {
 	case KAUTH_PROCESS_KTRACE:
 	case KAUTH_PROCESS_NICE:
+	case KAUTH_PROCESS_PROCFS:
 	case KAUTH_PROCESS_PTRACE:
 	case KAUTH_PROCESS_SCHEDULER_SETAFFINITY:
 	case KAUTH_PROCESS_SCHEDULER_SETPARAM:
 	case KAUTH_PROCESS_SIGNAL:
 	case KAUTH_PROCESS_STOPFLAG:
 		return true;
+	case KAUTH_PROCESS_CANSEE:
+		/* That it is there; in /proc is its program, the host's. */
+		return request != KAUTH_REQ_PROCESS_CANSEE_EPROC;
 	case KAUTH_PROCESS_CORENAME:
 		return request != KAUTH_REQ_PROCESS_CORENAME_GET;
-	case KAUTH_PROCESS_PROCFS:
-		return request != KAUTH_REQ_PROCESS_PROCFS_READ;
 	case KAUTH_PROCESS_RLIMIT:
 		return request != KAUTH_REQ_PROCESS_RLIMIT_GET;
 	default:
@@ -440,6 +465,12 @@ device_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
 	u_int request = 0;
 	int i;
 
+	/*
+	 * ptm(4) opens as process 0, and without ptyfs by a name: then root
+	 * in a jail says of which device, and which is to be revoked.
+	 */
+	if (j == NULL && cred == lwp0.l_cred)
+		j = jail_of(curlwp->l_cred);
 	if (j == NULL)
 		return KAUTH_RESULT_DEFER;
 	if (jail_dying(j))
@@ -460,7 +491,7 @@ device_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
 		return KAUTH_RESULT_DEFER;
 	case JAIL_VERDICT_LISTED:	/* rawio.spec */
 		vp = arg1;
-		if (vp->v_type == VCHR && jail_device_listed(vp->v_rdev))
+		if (node_listed(vp))
 			return KAUTH_RESULT_DEFER;
 		break;
 	default:

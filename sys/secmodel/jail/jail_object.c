@@ -287,6 +287,7 @@ jail_create(struct lwp *l, const struct jail_request *jq,
 	j->j_path = kmem_alloc(j->j_pathlen, KM_SLEEP);
 	memcpy(j->j_path, jq->jq_root, j->j_pathlen);
 	LIST_INIT(&j->j_members);
+	LIST_INIT(&j->j_ended);
 	j->j_config = jq->jq_config;
 	config_apply(j);
 	jail_event_begin(j);
@@ -386,6 +387,7 @@ jail_destroy(const struct jail_request *jq, struct jail_reply *reply)
 		return jail_refuse(reply, JAIL_REASON_MEMBERS, (int)n, EBUSY);
 
 	/* Entry needs jail_lock and there is nobody to fork. */
+	jail_proc_forget(j);
 	atomic_store_release(&j->j_state, JAIL_STATE_DYING);
 	jail_event_end(j);
 	TAILQ_REMOVE(&jail_list, j, j_list);

@@ -118,6 +118,140 @@ jail_pcb_bound(struct jail *j, const struct jail_port *range,
 	return found;
 }
 
+/* Where a socket is bound, or is to be. */
+struct place {
+	bool		pl_any;		/* at every address */
+	bool		pl_in;		/* of IPv4, at pl_addr */
+	bool		pl_in6;		/* of IPv6, at pl_addr6 */
+	struct in_addr	pl_addr;
+	struct in6_addr	pl_addr6;
+};
+
+static struct place
+place_in(struct in_addr addr)
+{
+	struct place pl = { .pl_in = true, .pl_addr = addr };
+
+	pl.pl_any = addr.s_addr == INADDR_ANY;
+	return pl;
+}
+
+/* Without IPV6_V6ONLY every address of IPv6 has all those of IPv4 in it. */
+static struct place
+place_in6(const struct inpcb *inp, const struct in6_addr *addr)
+{
+	struct place pl = { .pl_in6 = true, .pl_addr6 = *addr };
+	struct in_addr in;
+
+	if (IN6_IS_ADDR_V4MAPPED(addr)) {
+		memcpy(&in, &addr->s6_addr[12], sizeof(in));
+		return place_in(in);
+	}
+	pl.pl_any = IN6_IS_ADDR_UNSPECIFIED(addr);
+	pl.pl_in = pl.pl_any && (inp->inp_flags & IN6P_IPV6_V6ONLY) == 0;
+	return pl;
+}
+
+static bool
+place_multicast(const struct place *pl)
+{
+
+	if (pl->pl_in && IN_MULTICAST(pl->pl_addr.s_addr))
+		return true;
+	return pl->pl_in6 && IN6_IS_ADDR_MULTICAST(&pl->pl_addr6);
+}
+
+/* Whether what is sent to one place may be for the other, too. */
+static bool
+places_meet(const struct place *a, const struct place *b)
+{
+	const bool any = a->pl_any || b->pl_any;
+
+	if (a->pl_in && b->pl_in &&
+	    (any || a->pl_addr.s_addr == b->pl_addr.s_addr))
+		return true;
+	return a->pl_in6 && b->pl_in6 &&
+	    (any || IN6_ARE_ADDR_EQUAL(&a->pl_addr6, &b->pl_addr6));
+}
+
+/*
+ * Whether a socket, once it is bound to a place, gets what another's socket
+ * would have got, and the kernel lets it.  Where it does not, that is for the
+ * kernel to say.
+ */
+static bool
+place_steals(const struct socket *so, const struct place *to,
+    const struct socket *other, const struct place *from)
+{
+	const int reuse = SO_REUSEADDR | SO_REUSEPORT;
+
+	if (!places_meet(to, from) || (to->pl_any && !from->pl_any))
+		return false;
+	if (to->pl_in6 != from->pl_in6)	/* IPv4 alone comes before both */
+		return from->pl_in6;
+	if (to->pl_any != from->pl_any)
+		return (so->so_options & reuse) != 0;
+	if ((so->so_options & other->so_options & SO_REUSEPORT) == 0)
+		return false;
+	/* Those who listen to a multicast group share the port. */
+	return so->so_proto->pr_protocol == IPPROTO_TCP || !to->pl_any;
+}
+
+/*
+ * Whether a socket that a jail binds to an address would get what is for one
+ * that another jail or the host has bound; if so, holder is who (NULL: the
+ * host).  Nobody need have reserved the port.  For the superuser the kernel
+ * lets a socket with SO_REUSEADDR have one address of those at which another
+ * waits, and with IPv6 for everyone.  Needs softnet_lock, which keeps holder.
+ */
+bool
+jail_pcb_steals(const struct jail *j, const struct socket *so,
+    const void *address, struct jail **holder)
+{
+	const struct inpcb *self = so->so_pcb;
+	const struct inpcbtable *table;
+	const struct sockaddr_in6 *sin6 = address;
+	const struct sockaddr_in *sin = address;	/* port as in sin6 */
+	const struct socket *other;
+	struct place to, from;
+	struct inpcb *inp;
+
+	KASSERT(mutex_owned(softnet_lock));
+
+	switch (so->so_proto->pr_protocol) {
+	case IPPROTO_TCP:
+	case IPPROTO_UDP:
+		break;
+	default:
+		return false;
+	}
+	table = self->inp_table;
+	to = self->inp_af == AF_INET ? place_in(sin->sin_addr) :
+	    place_in6(self, &sin6->sin6_addr);
+	if (place_multicast(&to))
+		return false;
+	LIST_FOREACH(inp, &table->inpt_porthashtbl[ntohs(sin->sin_port) &
+	    table->inpt_porthash], inp_lhash) {
+		other = inp->inp_socket;
+		if (inp == self || inp->inp_lport != sin->sin_port ||
+		    other == NULL || (other->so_state & SS_NOFDREF) != 0)
+			continue;
+		/* A connection has its own, and takes nobody's. */
+		if (inp->inp_af == AF_INET ? !in_nullhost(in4p_faddr(inp)) :
+		    !IN6_IS_ADDR_UNSPECIFIED(&in6p_faddr(inp)))
+			continue;
+		from = inp->inp_af == AF_INET ? place_in(in4p_laddr(inp)) :
+		    place_in6(inp, &in6p_laddr(inp));
+		if (!place_steals(so, &to, other, &from))
+			continue;
+		*holder = other->so_cred != NULL ? jail_of(other->so_cred) :
+		    NULL;
+		if (*holder != j)
+			return true;
+	}
+	return false;
+}
+
 /*
  * The port that a socket keeps from others, in host order, or 0.  Of TCP a
  * connection keeps none, and can't come to.  Takes softnet_lock.

@@ -473,12 +473,14 @@ bind_begin(struct jail *j, kauth_cred_t cred, enum kauth_network_req req,
  * are allowed to choose, get by it any port that nobody has reserved.
  */
 static int
-bind_candidate(struct jail *j, enum kauth_network_req req, u_int table,
-    in_port_t port)
+bind_candidate(struct jail *j, enum kauth_network_req req,
+    const struct socket *so, const void *address, in_port_t port)
 {
 	const uint32_t id = j != NULL ? j->j_id : JAIL_HOST;
+	const u_int table = socket_table(so);
 	const uint32_t first = port_owner(table, port);
 	const uint32_t second = port_owner(table, ntohs(port));
+	struct jail *holder;
 
 	if ((first != JAIL_HOST && first != id) ||
 	    (second != JAIL_HOST && second != id))
@@ -487,6 +489,8 @@ bind_candidate(struct jail *j, enum kauth_network_req req, u_int table,
 		return KAUTH_RESULT_DEFER;
 	if (req == KAUTH_REQ_NETWORK_BIND_PRIVPORT &&
 	    bind_verdict(j, req) == JAIL_VERDICT_DENY && !jail_observing(j))
+		return KAUTH_RESULT_DENY;
+	if (jail_pcb_steals(j, so, address, &holder))
 		return KAUTH_RESULT_DENY;
 	return KAUTH_RESULT_DEFER;
 }
@@ -497,15 +501,20 @@ bind_candidate(struct jail *j, enum kauth_network_req req, u_int table,
  */
 static int
 bind_explicit(struct jail *j, kauth_cred_t cred, enum kauth_network_req req,
-    struct socket *so, u_int port)
+    struct socket *so, const void *address, u_int port)
 {
 	const uint32_t owner = port_owner(socket_table(so), port);
+	struct jail *holder;
 
 	if (j == NULL)
 		return owner == JAIL_HOST ? KAUTH_RESULT_DEFER :
 		    KAUTH_RESULT_DENY;
 	if (owner == j->j_id)
 		return KAUTH_RESULT_DEFER;
+	if (owner == JAIL_HOST && jail_pcb_steals(j, so, address, &holder))
+		return bind_deny(j, cred, JAIL_SCOPE_PORT,
+		    KAUTH_REQ_NETWORK_BIND_PORT, so, port,
+		    holder != NULL ? holder->j_id : JAIL_HOST, false);
 	if (owner != JAIL_HOST ||
 	    (atomic_load_relaxed(&j->j_flags) & JAIL_STRICT) != 0)
 		return bind_deny(j, cred, JAIL_SCOPE_PORT,
@@ -548,8 +557,7 @@ jail_port_bind(struct jail *j, kauth_cred_t cred, enum kauth_network_req req,
 		return bind_begin(j, cred, req, so);
 	if (atomic_load_relaxed(&auto_lwp) == curlwp &&
 	    atomic_load_relaxed(&auto_socket) == so)
-		return bind_candidate(j, req, socket_table(so),
-		    sin->sin_port);
+		return bind_candidate(j, req, so, address, sin->sin_port);
 	atomic_store_relaxed(&auto_lwp, NULL);
-	return bind_explicit(j, cred, req, so, ntohs(sin->sin_port));
+	return bind_explicit(j, cred, req, so, address, ntohs(sin->sin_port));
 }

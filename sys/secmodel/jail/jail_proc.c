@@ -116,23 +116,53 @@ ticket_find(struct jail *j, const struct lwp *l)
 }
 
 /*
- * Whether a jail's cap lets the current LWP fork, for the listener of the
- * process scope.  Takes jail_leaf.
- *
- * A fork counts from here on, so that threads which fork at the same moment
- * can't exceed the cap together.  If it fails later, nobody tells us; then
- * it counts until the LWP forks again, or for two seconds.
+ * Forget the processes of a jail that have ended and are reaped by now.  Needs
+ * proc_lock; takes jail_leaf.
  */
-bool
-jail_proc_may_fork(struct jail *j)
+static void
+ended_forget(struct jail *j)
 {
-	const u_int cap = atomic_load_relaxed(&j->j_cap);
+	struct jail_member *jm, *next;
+	struct proc *p;
+
+	KASSERT(mutex_owned(&proc_lock));
+
+	LIST_FOREACH_SAFE(jm, &j->j_ended, jm_list, next) {
+		p = proc_find_raw(jm->jm_pid);
+		/* Both may be another's by now, in another jail perhaps. */
+		if (p == jm->jm_proc && jail_of_proc(p) == j &&
+		    (p->p_stat == SDYING || p->p_stat == SDEAD ||
+		    p->p_stat == SZOMB))
+			continue;
+		LIST_REMOVE(jm, jm_list);
+		kmem_free(jm, sizeof(*jm));
+		mutex_spin_enter(&jail_leaf);
+		KASSERT(j->j_nended > 0);
+		atomic_store_relaxed(&j->j_nended, j->j_nended - 1);
+		mutex_spin_exit(&jail_leaf);
+	}
+}
+
+/*
+ * Forget those of a jail that nobody is left of.  Takes proc_lock and
+ * jail_leaf.
+ */
+void
+jail_proc_forget(struct jail *j)
+{
+
+	mutex_enter(&proc_lock);
+	ended_forget(j);
+	mutex_exit(&proc_lock);
+}
+
+/* Whether the current LWP gets a ticket to fork.  Takes jail_leaf. */
+static bool
+ticket_take(struct jail *j, u_int cap)
+{
 	const time_t now = time_uptime;
 	struct jail_ticket *jt, *mine, *empty;
 	u_int i, pending;
-
-	if (cap == 0)
-		return true;
 
 	mutex_spin_enter(&jail_leaf);
 	mine = empty = NULL;
@@ -150,7 +180,7 @@ jail_proc_may_fork(struct jail *j)
 	}
 	if (mine == NULL)
 		mine = empty;
-	if (mine != NULL && j->j_nmembers + pending < cap) {
+	if (mine != NULL && j->j_nmembers + j->j_nended + pending < cap) {
 		mine->jt_lwp = curlwp;
 		mine->jt_uptime = now;
 	} else
@@ -160,22 +190,58 @@ jail_proc_may_fork(struct jail *j)
 }
 
 /*
- * Set one place under the cap aside for a process that enters, and give it
- * back if it doesn't.  An observed jail's cap keeps nobody out.  Take
- * jail_leaf.
+ * Whether a jail's cap lets the current LWP fork, for the listener of the
+ * process scope; the kernel holds no lock when it asks that.  Takes proc_lock
+ * and jail_leaf.
+ *
+ * A fork counts from here on, so that threads which fork at the same moment
+ * can't exceed the cap together.  If it fails later, nobody tells us; then
+ * it counts until the LWP forks again, or for two seconds.  Who has ended
+ * counts until he is reaped, as he is in the kernel's table until then; that
+ * is looked up when there is no place left.
  */
 bool
-jail_proc_reserve(struct jail *j)
+jail_proc_may_fork(struct jail *j)
+{
+	const u_int cap = atomic_load_relaxed(&j->j_cap);
+
+	if (cap == 0 || ticket_take(j, cap))
+		return true;
+	if (atomic_load_relaxed(&j->j_nended) == 0)
+		return false;
+	jail_proc_forget(j);
+	return ticket_take(j, cap);
+}
+
+/* Take a place under a jail's cap, if there is one.  Takes jail_leaf. */
+static bool
+place_take(struct jail *j)
 {
 	const u_int cap = atomic_load_relaxed(&j->j_cap);
 	bool ok;
 
 	mutex_spin_enter(&jail_leaf);
-	ok = cap == 0 || j->j_nmembers < cap || jail_observing(j);
+	ok = cap == 0 || j->j_nmembers + j->j_nended < cap ||
+	    jail_observing(j);
 	if (ok)
 		atomic_store_relaxed(&j->j_nmembers, j->j_nmembers + 1);
 	mutex_spin_exit(&jail_leaf);
 	return ok;
+}
+
+/*
+ * Set one place under the cap aside for a process that enters, and give it
+ * back if it doesn't.  An observed jail's cap keeps nobody out.  Take
+ * proc_lock and jail_leaf.
+ */
+bool
+jail_proc_reserve(struct jail *j)
+{
+
+	if (place_take(j))
+		return true;
+	jail_proc_forget(j);
+	return place_take(j);
 }
 
 void
@@ -277,6 +343,7 @@ member_exit(struct proc *p, void *cookie)
 	struct jail_member *jm, *other;
 	struct proc *child;
 	struct jail *j;
+	u_int ended = 0;
 
 	if (!member_maybe(p))
 		return;
@@ -299,9 +366,16 @@ member_exit(struct proc *p, void *cookie)
 	if (j->j_init == p)
 		atomic_store_relaxed(&j->j_init, NULL);
 
+	/* Nobody tells when it is reaped. */
+	if (atomic_load_relaxed(&j->j_cap) != 0) {
+		jm->jm_pid = p->p_pid;
+		LIST_INSERT_HEAD(&j->j_ended, jm, jm_list);
+		ended = 1;
+	}
 	mutex_spin_enter(&jail_leaf);
 	KASSERT(j->j_nmembers > 0);
 	atomic_store_relaxed(&j->j_nmembers, j->j_nmembers - 1);
+	atomic_store_relaxed(&j->j_nended, j->j_nended + ended);
 	j->j_exits++;
 	mutex_spin_exit(&jail_leaf);
 
@@ -317,7 +391,8 @@ member_exit(struct proc *p, void *cookie)
 		}
 	}
 	mutex_exit(&proc_lock);
-	kmem_free(jm, sizeof(*jm));
+	if (ended == 0)
+		kmem_free(jm, sizeof(*jm));
 }
 
 /*

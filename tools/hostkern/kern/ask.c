@@ -147,6 +147,8 @@ hk_ask_spec(struct proc *p, unsigned long req, int block, uint64_t rdev)
 	v.v_type = block ? VBLK : VCHR;
 	v.v_usecount = 1;
 	v.v_rdev = hk_device(rdev, block != 0);
+	/* Linux has no other pseudo-terminals than those of mounts. */
+	v.v_tag = VT_PTYFS;
 	v.v_hkfd = -1;
 	error = kauth_authorize_device_spec(cred, req, &v);
 	END();

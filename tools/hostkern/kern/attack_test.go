@@ -367,6 +367,10 @@ func TestChildOfInit(t *testing.T) {
 	see := func(who string, c Proc, want error) {
 		t.Helper()
 		for name, err := range asks(c) {
+			want := want
+			if name == "ptrace" && want != nil {
+				want = syscall.ESRCH // who may not be looked into is not there
+			}
 			if err != want {
 				t.Errorf("%s of %s: %v, want %v", name, who, err, want)
 			}

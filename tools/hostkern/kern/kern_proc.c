@@ -144,6 +144,22 @@ hk_proc_gauges(struct proc *p, const struct hk_gauges *g)
 	mutex_exit(p->p_lock);
 }
 
+struct proc *
+proc_find_raw(pid_t pid)
+{
+	struct proc *p;
+
+	if (!mutex_owned(&proc_lock))
+		panic("proc_find_raw without proc_lock");
+	LIST_FOREACH(p, &allproc, p_list)
+		if (p->p_pid == pid)
+			return p;
+	LIST_FOREACH(p, &zombproc, p_list)
+		if (p->p_pid == pid)
+			break;
+	return p;
+}
+
 /* The caller keeps it apart from questions by the process. */
 void
 hk_proc_command(struct proc *p, const char *name)

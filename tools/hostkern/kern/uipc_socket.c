@@ -69,6 +69,15 @@ jail_pcb_port(struct socket *so)
 	return ((struct hk_socket *)so)->port;
 }
 
+/* Linux lets nobody have one address of another's who has them all. */
+bool
+jail_pcb_steals(const struct jail *j, const struct socket *so,
+    const void *address, struct jail **holder)
+{
+
+	return false;
+}
+
 void
 solock(struct socket *so)
 {

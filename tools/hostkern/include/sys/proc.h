@@ -147,6 +147,7 @@ hk_skip_marker(struct proc *p)
 	    (v) = hk_skip_marker(LIST_NEXT(v, p_list)))
 
 struct pgrp *pgrp_find(pid_t);
+struct proc *proc_find_raw(pid_t);
 int	proc_isunder(struct proc *, struct lwp *);
 void	proc_crmod_enter(void);
 void	proc_crmod_leave(kauth_cred_t, kauth_cred_t, bool);

@@ -10,6 +10,7 @@
 #include <sys/mutex.h>
 #include <sys/queue.h>
 
+enum vtagtype { VT_NON, VT_PTYFS };
 enum vtype { VNON, VREG, VDIR, VBLK, VCHR, VLNK, VSOCK, VFIFO, VBAD };
 
 /*
@@ -18,6 +19,7 @@ enum vtype { VNON, VREG, VDIR, VBLK, VCHR, VLNK, VSOCK, VFIFO, VBAD };
  */
 struct vnode {
 	enum vtype	v_type;
+	enum vtagtype	v_tag;
 	u_int		v_usecount;
 	u_int		v_vflag;
 	dev_t		v_rdev;
