@@ -25,9 +25,9 @@ type limits struct {
 // takeLimits is for the start, on the host.
 func takeLimits() (l limits, err error) {
 	// At start Go raised the soft limit of open files. It puts it back before
-	// an exec, and before one that fails, too.
-	if err := syscall.Exec("", []string{""}, nil); err != unix.ENOENT {
-		return l, fmt.Errorf("execute nothing: %w", err)
+	// an exec, and before one that fails, too: nobody executes a directory.
+	if err := syscall.Exec("/", []string{""}, nil); err != unix.EACCES {
+		return l, fmt.Errorf("execute a directory: %w", err)
 	}
 	for i, n := range resources {
 		if n < 0 {

@@ -51,6 +51,7 @@ func TestMain(m *testing.M) {
 var roles = map[string]func() int{
 	"jail-init": func() int { return jailinit.Main(nil, nil, nil, os.Stderr) },
 	"idle":      idle,
+	"limits":    limits,
 	"crash": func() int {
 		fmt.Println(os.Getpid())
 		return 3

@@ -296,4 +296,7 @@ func TestLimitsAreSetAtEntry(t *testing.T) {
 	j := newJail(t, secmodel.Config{Limits: []secmodel.Limit{{Resource: files, Soft: 77, Hard: 99}}})
 	got := j.actor(t, 0).do(t, "limit")
 	check(t, got.Value == fmt.Sprint(77, 99), "files limit in the jail is %q %s, want 77 99", got.Value, got.Error)
+	outside := start(t, part{}).do(t, "limit")
+	got = start(t, part{Jail: j.id, Init: true}).do(t, "limit")
+	check(t, got.Value == outside.Value, "the files limit of init is %q %s, want the host's, %s", got.Value, got.Error, outside.Value)
 }

@@ -198,7 +198,7 @@ var entry = []mutation{
 		"kern", "TestChildOfInit", `of a child of init: <nil>`},
 	{"init's children are nobody's", []edit{{"jail_listener.c", "\treturn init != NULL && init != curproc &&\n", "\treturn init != NULL &&\n"}},
 		"kern", "TestChildOfInit", `init signals its child: `},
-	{"services are guarded as init is", []edit{{"jail_listener.c", "\t    (atomic_load_relaxed(&p->p_flag) & PK_EXEC) == 0;\n", "\t    (atomic_load_relaxed(&p->p_flag) & PK_EXEC) != PK_MARKER;\n"}},
+	{"services are guarded as init is", []edit{{"jail_listener.c", "\t    (atomic_load_relaxed(&p->p_flag) & PK_EXEC) == 0;\n", "\t    (atomic_load_relaxed(&p->p_flag) & PK_MARKER) == 0;\n"}},
 		"kern", "TestChildOfInit", `of a child that has executed: `},
 	{"every process is guarded until it executes", []edit{{"jail_listener.c", "\t    atomic_load_relaxed(&p->p_pptr) == init &&\n", ""}},
 		"kern", "TestChildOfInit", `of another's child: `},

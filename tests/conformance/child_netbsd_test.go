@@ -1,0 +1,69 @@
+package conformance
+
+import (
+	"fmt"
+	"strconv"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"jails/src/secmodel"
+)
+
+// TestChildOfInit: whom a jail's init has forked is guarded as init is until it
+// executes a program, and any other's child is not. Linux tells hostkern too
+// late of an execution, so there it is not guarded.
+func TestChildOfInit(t *testing.T) {
+	need(t)
+	j := newJail(t, secmodel.Config{Level: secmodel.Low})
+	init, a := start(t, part{Jail: j.id, Init: true}), j.actor(t, 0)
+	guarded, free := init.do(t, "fork-and-hold"), a.do(t, "fork-and-hold")
+	if guarded.Error != "" || free.Error != "" {
+		t.Fatalf("%s %s", guarded, free)
+	}
+	core := strconv.Itoa(unix.RLIMIT_CORE + 1)
+	for _, c := range []struct {
+		verb string
+		more []string
+	}{{"kill", []string{"0"}}, {"kill", []string{"17"}}, {"limit-core", []string{core}}, {"attach", nil}} {
+		got := a.do(t, c.verb, append([]string{guarded.Value}, c.more...)...)
+		check(t, got.errno() == unix.EPERM, "%s of a child of init: %s, want EPERM", c.verb, got)
+		got = a.do(t, c.verb, append([]string{free.Value}, c.more...)...)
+		check(t, got.Error == "", "%s of another's child: %s", c.verb, got)
+	}
+	got := init.do(t, "kill", guarded.Value, strconv.Itoa(int(unix.SIGKILL)))
+	check(t, got.Error == "", "init kills its child: %s", got)
+}
+
+func init() {
+	// The child runs no Go: it only waits.
+	verb("fork-and-hold", func([]string) (string, error) {
+		pid, _, errno := syscall.RawSyscall(unix.SYS_FORK, 0, 0, 0)
+		if errno != 0 {
+			return "", errno
+		}
+		for pid == 0 {
+			_, _, _ = syscall.RawSyscall6(unix.SYS_SELECT, 0, 0, 0, 0, 0, 0)
+		}
+		return fmt.Sprint(pid), nil
+	})
+	verb("limit-core", func(args []string) (string, error) {
+		n, err := numbers(args)
+		if err != nil {
+			return "", err
+		}
+		_, err = sysctl([]int32{ctlProc, int32(n[0]), procLimit, int32(n[1]), 1}, nil, make([]byte, 8))
+		return "", err
+	})
+	verb("attach", func(args []string) (string, error) {
+		n, err := numbers(args)
+		if err != nil {
+			return "", err
+		}
+		if _, _, errno := syscall.RawSyscall6(unix.SYS_PTRACE, ptAttach, uintptr(n[0]), 0, 0, 0, 0); errno != 0 {
+			return "", errno
+		}
+		return "", nil
+	})
+}
