@@ -267,3 +267,14 @@ func TestAdopt(t *testing.T) {
 		t.Errorf("%s", got[0].Setup)
 	}
 }
+
+// A setup that a jail has had in its hands is not one to make pipes by.
+func TestSetupCheck(t *testing.T) {
+	one := Service{Command: []string{"/bin/sh"}}
+	for n, good := range map[int]bool{0: true, maxServices: true, maxServices + 1: false} {
+		s := Setup{Jail: "web", ID: 1, Services: slices.Repeat([]Service{one}, n)}
+		if err := s.Check(); (err == nil) != good {
+			t.Errorf("%d services: %v", n, err)
+		}
+	}
+}

@@ -98,7 +98,7 @@ func prepare(enter Enter, syslog []string) (*process, int, error) {
 	if err := json.Unmarshal(m.Setup, &setup); err != nil {
 		return nil, exitSoftware, fmt.Errorf("read the setup: %w", err)
 	}
-	if err := setup.check(); err != nil {
+	if err := setup.Check(); err != nil {
 		return nil, exitSoftware, err
 	}
 	p := newProcess(setup, nil)

@@ -76,7 +76,7 @@ func (p *process) compare(peer *control.Peer, next *Setup) ([]control.Change, er
 	case p.graph.Stopping():
 		return nil, errors.New("jail " + p.setup.Jail + " is stopping")
 	}
-	if err := next.check(); err != nil {
+	if err := next.Check(); err != nil {
 		return nil, err
 	}
 	if _, err := service.New(specs(next.Services), nil); err != nil {

@@ -61,10 +61,18 @@ type Readiness struct {
 	Check
 }
 
-// check guards against a supervisor of another version.
-func (s *Setup) check() error {
+// maxServices are twice those that a definition may have: some end while those of
+// a reload begin.
+const maxServices = 512
+
+// Check guards against one of another version, and against what a jail-init may
+// have become: the next one makes the services' pipes on the host.
+func (s *Setup) Check() error {
 	if s.Jail == "" || s.ID == 0 {
 		return errors.New("the setup names no jail")
+	}
+	if len(s.Services) > maxServices {
+		return errors.New("the setup has " + strconv.Itoa(len(s.Services)) + " services")
 	}
 	for i := range s.Services {
 		v := &s.Services[i]

@@ -69,7 +69,7 @@ func newWorldThat(t *testing.T, is func(*world), services ...Service) *world {
 	w := &world{T: t, last: 100, alive: map[int]string{}, notify: -1, got: map[string]int{}}
 	is(w)
 	setup := Setup{Jail: "web", ID: 7, Services: services}
-	if err := setup.check(); err != nil {
+	if err := setup.Check(); err != nil {
 		t.Fatal(err)
 	}
 	w.process = newProcess(setup, w)

@@ -130,6 +130,10 @@ func recreate(k Kernel, name string, id secmodel.ID, last func()) (secmodel.ID, 
 	return k.Create(name, j.Root, config)
 }
 
+// stopMost is the longest that a jail-init is waited for, which may have become
+// its jail's and have told of times without end.
+const stopMost = 365 * 24 * time.Hour
+
 // stop begins the orderly stop.
 func (s *supervisor) stop(timeout time.Duration, why string) {
 	if s.ending {
@@ -157,9 +161,10 @@ func (s *supervisor) stop(timeout time.Duration, why string) {
 		if one == 0 {
 			one = s.setup.Services[i].StopTimeout
 		}
-		if wait += one; s.setup.Services[i].Finish {
-			wait += one
+		if s.setup.Services[i].Finish {
+			one *= 2
 		}
+		wait = min(wait+min(max(one, 0), stopMost), stopMost)
 	}
 	s.deadline.Stop()
 	s.deadline = s.loop.After(wait, func() {

@@ -400,7 +400,11 @@ func (s *supervisor) adoptedInit(m *control.Message) {
 		return
 	}
 	var runs jailinit.Setup
-	if err := json.Unmarshal(m.Setup, &runs); err != nil {
+	err := json.Unmarshal(m.Setup, &runs)
+	if err == nil {
+		err = runs.Check()
+	}
+	if err != nil {
 		s.note("what jail-init runs can not be read, and is taken for what the definition says: %v", err)
 		return
 	}

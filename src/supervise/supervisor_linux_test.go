@@ -145,3 +145,28 @@ func TestNoticeDoesNotWait(t *testing.T) {
 		t.Error("it is still open")
 	}
 }
+
+// What the services of an adopted jail are is the jail's word, too.
+func TestAdoptedSetup(t *testing.T) {
+	loop, err := event.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer loop.Close()
+	mine := &jailinit.Setup{Jail: "web", ID: 7}
+	s := &supervisor{id: 7, loop: loop, setup: mine, notice: notice{fd: -1},
+		log: logs.NewWriter(loop, &logs.File{Dir: t.TempDir(), Keep: 1, Size: 1 << 20}, nil, false, nil)}
+	defer s.log.Close()
+	for _, setup := range []string{"", "[]", `{"Jail":"","ID":7}`, `{"Jail":"web","ID":7,"Services":[{}]}`,
+		`{"Jail":"web","ID":7,"Services":[` + strings.Repeat(`{"Command":["x"]},`, 5000) + `{"Command":["x"]}]}`} {
+		s.told(&control.Message{ID: adoptID, Op: control.OpDone, Status: &control.Status{ID: 7}, Setup: []byte(setup)}, nil)
+		if s.setup != mine {
+			t.Errorf("%.40s was taken", setup)
+			s.setup = mine
+		}
+	}
+	s.told(&control.Message{ID: adoptID, Op: control.OpDone, Status: &control.Status{ID: 7}, Setup: []byte(`{"Jail":"web","ID":7}`)}, nil)
+	if s.setup == mine {
+		t.Error("a good one was not taken")
+	}
+}
