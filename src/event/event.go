@@ -63,6 +63,7 @@ type Loop struct {
 	batch   []Ready // the rest of what wait found
 	stopped bool
 
+	rest     func()
 	children func(pid int, status unix.WaitStatus)
 	reap     Reap
 	ended    chan struct{}
@@ -217,6 +218,9 @@ func (l *Loop) reapAll() {
 	}
 }
 
+// Rest calls f each time that all that was due is done, before the loop waits.
+func (l *Loop) Rest(f func()) { l.rest = f }
+
 // Run calls back until Stop, or until the system fails to wait.
 func (l *Loop) Run() error {
 	for !l.stopped {
@@ -246,6 +250,9 @@ func (l *Loop) Run() error {
 // wait waits with the collector off if it may be long: Go's runtime would wake
 // up every two minutes to collect what there is none of.
 func (l *Loop) wait() (int, error) {
+	if l.rest != nil {
+		l.rest()
+	}
 	timeout := l.timeout()
 	if timeout < 0 || timeout > time.Minute {
 		defer debug.SetGCPercent(debug.SetGCPercent(-1))

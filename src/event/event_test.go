@@ -120,6 +120,24 @@ func TestTimersAreNeverEarly(t *testing.T) {
 	}
 }
 
+func TestRest(t *testing.T) {
+	l := newReal(t)
+	rests, due := 0, 3
+	l.Rest(func() {
+		rests++
+		if due > 0 {
+			t.Errorf("rests with %d due", due)
+		}
+		l.After(0, l.Stop)
+	})
+	for range due {
+		l.Post(func() { due-- })
+	}
+	if err := l.Run(); err != nil || rests != 1 {
+		t.Errorf("%v, %d rests", err, rests)
+	}
+}
+
 func TestPost(t *testing.T) {
 	l := newReal(t)
 	const each = 1000

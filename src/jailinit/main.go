@@ -44,10 +44,9 @@ func Run(stderr io.Writer, enter Enter, syslog ...string) int {
 	// NetBSD the others take on the new credential at their next system
 	// call only.
 	runtime.LockOSThread()
-	runtime.GOMAXPROCS(1)
-	debug.SetGCPercent(20)
-	// Counts while the loop waits with the collector off: without a limit Go
-	// takes the heap for a large one then, and has huge pages for its tables.
+	debug.SetGCPercent(-1) // see tidy
+	// Without a limit Go takes the heap for a large one then, and has huge
+	// pages for its tables.
 	debug.SetMemoryLimit(64 << 20)
 
 	if !startedBySupervisor() {
@@ -125,6 +124,7 @@ func prepare(enter Enter, syslog []string) (*process, int, error) {
 	if p.loop, err = event.New(); err != nil {
 		return nil, exitSystem, err
 	}
+	p.loop.Rest(p.tidy)
 	if err := p.begin(); err != nil {
 		return nil, exitSystem, err
 	}

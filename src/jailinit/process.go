@@ -2,7 +2,6 @@ package jailinit
 
 import (
 	"math/rand/v2"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -40,6 +39,7 @@ type process struct {
 	settled     bool          // the start has come to its end
 	over        bool          // all services are down for good
 	began       time.Duration
+	lived       uint64 // bytes that were in use after the last collection of garbage
 }
 
 // job is what a service has going on beside its process.
@@ -277,8 +277,6 @@ func (p *process) after() {
 		if p.supervisor != nil {
 			p.supervisor.Send(&control.Message{Op: control.OpSettled, Error: p.failures()})
 		}
-		// The start needed more memory than the rest of its life does.
-		debug.FreeOSMemory()
 	}
 }
 

@@ -242,7 +242,9 @@ func startInit(name string, supervisor, listener int) (pid int, err error) {
 	}
 	unix.Close(empty[1]) // who reads it is at its end
 	defer unix.Close(empty[0])
-	attr := &syscall.ProcAttr{Dir: "/", Env: jail.Environment(), Sys: &syscall.SysProcAttr{Setsid: true}}
+	// For more processors Go's runtime takes more memory as it begins.
+	environment := append(jail.Environment(), "GOMAXPROCS=1")
+	attr := &syscall.ProcAttr{Dir: "/", Env: environment, Sys: &syscall.SysProcAttr{Setsid: true}}
 	for _, fd := range []int{empty[0], log[1], log[1], supervisor, listener, log[0]} {
 		attr.Files = append(attr.Files, uintptr(fd))
 	}
