@@ -219,7 +219,9 @@ func portsOf(def *jail.Definition) []secmodel.PortRange {
 // supervised adds what jail-init and the supervisor know. A jail that does
 // not answer stays as the kernel shows it.
 func (h *host) supervised(ctx context.Context, s *jailStatus) {
-	if st, err := ask(ctx, supervise.Socket(h.Layout, s.Name)); err == nil {
+	st, err := ask(ctx, supervise.Socket(h.Layout, s.Name))
+	switch {
+	case err == nil:
 		s.State, s.Reason, s.Restarts = st.State, st.Reason, st.Restarts
 		if st.Logs != nil {
 			s.Dropped = st.Logs.Dropped
@@ -227,9 +229,15 @@ func (h *host) supervised(ctx context.Context, s *jailStatus) {
 				s.Reason = "its log is blocked: " + st.Logs.Blocked
 			}
 		}
+	case !errors.Is(err, control.ErrNotRunning):
+		s.State = "failed"
+		s.Reason = fmt.Sprintf("its supervisor, in ps(1) \"jailctl: supervise %s\", does not answer; once it is killed, for a new one: jailmgr start %[1]s", s.Name)
 	}
-	st, err := ask(ctx, h.Layout.ControlSocket(s.Name))
+	st, err = ask(ctx, h.Layout.ControlSocket(s.Name))
 	if err != nil {
+		if !errors.Is(err, control.ErrNotRunning) && s.Reason == "" {
+			s.State, s.Reason = "failed", "its jail-init does not answer; to start the jail anew: jailmgr restart "+s.Name
+		}
 		return
 	}
 	if !st.Since.IsZero() {
