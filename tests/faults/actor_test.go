@@ -188,24 +188,29 @@ func countRole(args []string) {
 }
 
 // totalRole writes numbered lines, each in one piece, and when it is told to
-// stop, how many they were to the file that it is given; there may be one more.
+// stop, how many they were to the file that it is given; one that waits for room
+// may come, too.
 func totalRole(args []string) {
 	var n atomic.Int64
+	var stop atomic.Bool
 	term := make(chan os.Signal, 1)
 	signal.Notify(term, unix.SIGTERM)
 	go func() {
 		<-term
+		stop.Store(true)
+		time.Sleep(200 * time.Millisecond)
 		if err := os.WriteFile(args[0], fmt.Append(nil, n.Load()), 0o600); err != nil {
 			fail(err)
 		}
 		os.Exit(0)
 	}()
-	for {
+	for !stop.Load() {
 		if _, err := fmt.Println(n.Load() + 1); err != nil {
 			fail(err)
 		}
 		n.Add(1)
 	}
+	idle()
 }
 
 // orphansRole makes so many processes whose parents end before them, says so,

@@ -122,8 +122,9 @@ func TestNoRoomAtTheEnd(t *testing.T) {
 			}
 			c.must("start")
 			host.Eventually(t, "a full disk", func() bool { return strings.Contains(c.status().Reason, "no space left") })
+			pid := c.service("total", "ready", 0)
 			v := c.begin("stop", c.name)
-			host.Eventually(t, "the services' end", func() bool { return exists(filepath.Join(c.dir, "total")) })
+			host.Eventually(t, "the service's end", func() bool { return unix.Kill(pid, 0) != nil })
 			if room {
 				if err := os.Remove(fill); err != nil {
 					t.Fatal(err)
