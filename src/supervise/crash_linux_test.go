@@ -105,6 +105,7 @@ func TestStopWithoutASupervisor(t *testing.T) {
 	if b, err := os.ReadFile(ended); string(b) != "in order\n" {
 		t.Errorf("%q %v", b, err)
 	}
+	w.eventually("jail-init's end", func() bool { return len(w.k.members(1)) == 0 })
 	if err := os.Remove(w.layout.SupervisorLock(w.name)); err != nil { // of the one that was killed
 		t.Error(err)
 	}
