@@ -2,11 +2,13 @@ package supervise
 
 import (
 	"fmt"
+	"slices"
 
 	"jails/src/event"
 	"jails/src/jail"
 	"jails/src/jailinit"
 	"jails/src/logs"
+	"jails/src/secmodel"
 	"jails/src/service"
 )
 
@@ -29,6 +31,29 @@ func setup(def *jail.Definition) (*jailinit.Setup, error) {
 	}
 	_, err := service.New(specs, func() float64 { return 0 })
 	return s, err
+}
+
+// within is a setup in which no service has limits above the jail's. The
+// kernel's word counts: it may have others than the definition, and a setup may
+// have come from a jail-init.
+func within(s *jailinit.Setup, jail []secmodel.Limit) *jailinit.Setup {
+	out := *s
+	out.Services = slices.Clone(s.Services)
+	for i := range out.Services {
+		limits := slices.Clone(out.Services[i].Limits)
+		for _, most := range jail {
+			k := slices.IndexFunc(limits, func(l secmodel.Limit) bool { return l.Resource == most.Resource })
+			if k < 0 {
+				limits = append(limits, most)
+				continue
+			}
+			limits[k].Hard = min(limits[k].Hard, most.Hard)
+			limits[k].Soft = min(limits[k].Soft, limits[k].Hard)
+		}
+		slices.SortFunc(limits, func(a, b secmodel.Limit) int { return a.Resource - b.Resource })
+		out.Services[i].Limits = limits
+	}
+	return &out
 }
 
 func convert(d *jail.Service) (jailinit.Service, error) {

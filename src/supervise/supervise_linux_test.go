@@ -438,6 +438,18 @@ func TestLimits(t *testing.T) {
 	want("given", 321, was.Max, 0)
 	w.mustStop()
 
+	// The kernel may have lower ones than the definition.
+	w = newWorld(t, sh("given", print, `ready = "fd:3"`)+sh("low", print, `ready = "fd:3"`, `limits = { files = 20, core = 0 }`)+
+		sh("above", print, `ready = "fd:3"`, `limits = { files = 25, core = 1 }`))
+	if err := w.k.Set(1, secmodel.Change{Limits: &[]secmodel.Limit{{Resource: 4}, {Resource: 8, Soft: 21, Hard: 22}}}); err != nil {
+		t.Fatal(err)
+	}
+	w.mustStart()
+	want("given", 21, 22, 0)
+	want("low", 20, 20, 0)
+	want("above", 22, 22, 0)
+	w.mustStop()
+
 	// Of descriptors it needs more than they may have, and no CPU time at all.
 	var services string
 	for i := range 20 {

@@ -299,8 +299,13 @@ func (s *supervisor) spawnInit() error {
 		return err
 	}
 	defer unix.Close(pair[1])
+	j, err := s.kernel.Lookup(s.id.String())
+	if err != nil {
+		unix.Close(pair[0])
+		return err
+	}
 	s.setup.ID = uint32(s.id)
-	data, err := json.Marshal(s.setup)
+	data, err := json.Marshal(within(s.setup, j.Config.Limits))
 	if err != nil {
 		unix.Close(pair[0])
 		return err
