@@ -21,6 +21,7 @@ import (
 type machine struct {
 	accel        string // auto, kvm, tcg
 	cpus, memory int    // memory in megabytes
+	count        bool   // the clock counts instructions
 	verbose      bool
 }
 
@@ -69,7 +70,7 @@ func (m machine) args(o *options, accel, img string) []string {
 	if !m.verbose {
 		boot += " -z"
 	}
-	return []string{
+	args := []string{
 		"-M", "q35", "-accel", accel, "-m", strconv.Itoa(m.memory),
 		"-smp", fmt.Sprintf("%d,sockets=%d", m.cpus, m.cpus),
 		"-kernel", o.kernel, "-append", boot,
@@ -77,6 +78,10 @@ func (m machine) args(o *options, accel, img string) []string {
 		"-device", "virtio-blk-pci,drive=root", "-nic", "none",
 		"-serial", "stdio", "-monitor", "none", "-display", "none", "-no-reboot",
 	}
+	if m.count {
+		args = append(args, "-icount", "shift=0,sleep=off")
+	}
+	return args
 }
 
 // run boots, relays the console and returns the status that the guest says.

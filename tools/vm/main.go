@@ -143,6 +143,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f.StringVar(&o.machine.accel, "accel", "auto", "kvm, tcg, or auto: kvm where it works")
 	f.IntVar(&o.machine.cpus, "cpus", 2, "of the guest")
 	f.IntVar(&o.machine.memory, "memory", 768, "of the guest, in megabytes")
+	f.BoolVar(&o.machine.count, "count", false, "let the guest's clock count its instructions, a nanosecond each: what it measures is the same however busy this machine is; by tcg, with one processor")
 	f.BoolVar(&o.machine.verbose, "verbose", false, "let the kernel say all it says")
 	if err := f.Parse(args); err != nil {
 		return nil, err
@@ -155,6 +156,14 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	case o.unload != plan.Busy && o.unload != plan.Unloads:
 		return nil, fmt.Errorf("-unload %q: want %s or %s", o.unload, plan.Busy, plan.Unloads)
 	}
+	env := environment
+	if m := &o.machine; m.count {
+		if m.accel == "kvm" {
+			return nil, errors.New("-count: kvm counts no instructions; leave out -accel kvm")
+		}
+		m.accel, m.cpus = "tcg", 1
+		env = append(env, "VM_CLOCK=instructions")
+	}
 	var tests []plan.Step
 	for i, pkg := range slices.Concat(o.before, o.tests) {
 		dir := guestDir(pkg)
@@ -162,7 +171,6 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		tests = append(tests, plan.Step{Name: filepath.Clean(pkg), Argv: argv, Dir: dir, Before: i < len(o.before)})
 	}
 	o.steps = append(tests, o.steps...)
-	env := environment
 	often := 20
 	if long := os.Getenv("JAILS_LONG"); long != "" {
 		env = append(env, "JAILS_LONG="+long)

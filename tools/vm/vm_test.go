@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -116,7 +117,7 @@ vm: b has not ended
 }
 
 func TestParse(t *testing.T) {
-	for _, args := range []string{"", "-kernel k extra", "-kernel k -unload perhaps", "-kernel k -step x", "-kernel k -step x=", "-kernel k -file /x=/no/such", "-kernel k -test ./no/such"} {
+	for _, args := range []string{"", "-kernel k extra", "-kernel k -unload perhaps", "-kernel k -step x", "-kernel k -step x=", "-kernel k -file /x=/no/such", "-kernel k -test ./no/such", "-kernel k -count -accel kvm"} {
 		if _, err := parse(strings.Fields(args), new(bytes.Buffer)); err == nil {
 			t.Errorf("%q passes", args)
 		}
@@ -133,5 +134,10 @@ func TestParse(t *testing.T) {
 	o, err := parse([]string{"-kernel", "k", "-test", "./plan", "-step", "demo=/tests/demo -x"}, new(bytes.Buffer))
 	if err != nil || len(o.steps) != 2 || o.steps[0].Name != "plan" || o.steps[0].Argv[0] != "/tests/plan/test" || o.steps[1].Argv[1] != "-x" {
 		t.Errorf("%+v %v", o, err)
+	}
+	o, err = parse([]string{"-kernel", "k", "-count", "-step", "a=/a"}, new(bytes.Buffer))
+	if err != nil || o.machine.cpus != 1 || !slices.Contains(o.steps[0].Env, "VM_CLOCK=instructions") ||
+		!slices.Contains(o.machine.args(o, "tcg", "img"), "-icount") {
+		t.Errorf("-count: %+v %v", o, err)
 	}
 }
