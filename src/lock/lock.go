@@ -93,15 +93,21 @@ func (k *Lock) Unlock() error {
 }
 
 // Held says whether someone holds the lock at path.
-func Held(path string) bool {
+func Held(path string) bool { return Holder(path) != nil }
+
+// Holder is who holds the lock at path, or nil.
+func Holder(path string) *HeldError {
 	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0)
 	if err != nil {
-		return false
+		return nil
 	}
 	defer f.Close()
 	// A shared lock, let go at once: it can make another's attempt fail, but
 	// only while this one finds that nobody has it.
-	return errors.Is(flock(f, unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK)
+	if !errors.Is(flock(f, unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK) {
+		return nil
+	}
+	return holder(f)
 }
 
 // Wait returns when the one who holds the lock at path now, if there is one,

@@ -87,6 +87,25 @@ func TestStopBringsASupervisorBack(t *testing.T) {
 	w.mustStop()
 }
 
+// A supervisor that does not answer keeps nobody from a stop in order.
+func TestStopWithoutAnAnswer(t *testing.T) {
+	defer func(was time.Duration) { hungAfter = was }(hungAfter)
+	hungAfter = time.Second
+	w := newWorld(t, sh("db", "trap 'echo in order; exit' TERM; echo up; while :; do sleep 0.01; done"))
+	w.mustStart()
+	w.eventually("its start", func() bool { return w.hasLine("db", "out", "up") })
+	pid := w.supervisor().PID
+	unix.Kill(pid, unix.SIGSTOP)
+	w.eventually("it stands", func() bool {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		return err == nil && strings.Contains(string(b), ") T ")
+	})
+	w.mustStop()
+	if !w.hasLine("db", "out", "in order") {
+		t.Errorf("%q", w.lines("db", "out"))
+	}
+}
+
 // Where a jail can have no supervisor any more, its services are stopped in
 // order all the same.
 func TestStopWithoutASupervisor(t *testing.T) {

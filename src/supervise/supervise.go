@@ -47,6 +47,7 @@ import (
 	"jails/src/control"
 	"jails/src/exit"
 	"jails/src/jail"
+	"jails/src/lock"
 )
 
 // ErrNotRunning says that neither a supervisor nor a jail-init runs.
@@ -206,16 +207,18 @@ func spawn(name string) (*os.File, error) {
 // Stop stops a jail: its services in order, then whatever is left, and
 // returns when the jail is destroyed and its supervisor gone. timeout, if it
 // is not 0, stands in place of the services' own. A jail whose supervisor was
-// killed is adopted first, or, where it can not be, stopped and left to the
-// caller to kill, with an *UnloggedError. When ctx ends first, a *StepError names
-// the step that was waited for; the stop goes on.
+// killed, as is one that does not answer, is adopted first, or, where it can not
+// be, stopped and left to the caller to kill, with an *UnloggedError. When ctx
+// ends first, a *StepError names the step that was waited for; the stop goes on.
 func Stop(ctx context.Context, name string, timeout time.Duration) error {
 	layout := jail.Paths()
 	step := "the supervisor was asked to stop"
 	for adopted := false; ; adopted = true {
 		c, err := control.Dial(ctx, Socket(layout, name))
 		if err == nil {
-			err = c.Stop(ctx, timeout, func(s string) { step = s })
+			if err = answers(ctx, c, name); err == nil {
+				err = c.Stop(ctx, timeout, func(s string) { step = s })
+			}
 			c.Close()
 			switch {
 			case err == nil:
@@ -241,6 +244,26 @@ func Stop(ctx context.Context, name string, timeout time.Duration) error {
 			return stopWithout(ctx, name, timeout, err)
 		}
 	}
+}
+
+// hungAfter is how long a supervisor may take to say how it is.
+var hungAfter = 10 * time.Second
+
+// answers kills a supervisor that does not, so that another one can take its
+// place; that is an io.ErrUnexpectedEOF.
+func answers(ctx context.Context, c *control.Client, name string) error {
+	limited, cancel := context.WithTimeout(ctx, hungAfter)
+	defer cancel()
+	_, err := c.Status(limited)
+	if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	if held := lock.Holder(jail.Paths().SupervisorLock(name)); held != nil && held.PID > 1 {
+		if err := unix.Kill(held.PID, unix.SIGKILL); err != nil && err != unix.ESRCH {
+			return err
+		}
+	}
+	return io.ErrUnexpectedEOF
 }
 
 // stopWithout has the services of a jail stopped that can have no supervisor,
