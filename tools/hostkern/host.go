@@ -30,7 +30,7 @@ type host struct {
 
 	ep       int // what run waits for
 	catching sync.Mutex
-	calls    receiving
+	calls    *receiving
 	conn     *connector // nil where the kernel gives none
 	softnet  sync.Mutex // one automatic choice of a port at a time
 	boot     int64
@@ -90,15 +90,15 @@ func newHost(state string) (*host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("epoll: %w", err)
 	}
-	calls, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	calls, err := newReceiving()
 	if err != nil {
 		unix.Close(ep)
-		return nil, fmt.Errorf("epoll: %w", err)
+		return nil, err
 	}
 	return &host{
 		procs: map[int]*process{}, zombies: map[*process]struct{}{},
 		embryos: map[int]*embryo{}, listeners: map[int]*listener{},
-		ep: ep, calls: receiving{ep: calls}, boot: bootTime(), state: state,
+		ep: ep, calls: calls, boot: bootTime(), state: state,
 	}, nil
 }
 

@@ -88,7 +88,6 @@ func (h *host) listenerGone(l *listener) {
 	h.settle()
 	h.mu.Lock()
 	delete(h.listeners, l.fd)
-	h.calls.unwatch(l.fd)
 	unix.Close(l.fd)
 	for _, e := range h.embryos {
 		if e.l == l {

@@ -37,40 +37,39 @@ static int
 next(int ep, struct received *r)
 {
 	struct epoll_event e;
-	int error;
 
-	do {
+	for (;;) {
 		while (epoll_wait(ep, &e, 1, -1) == -1)
 			if (errno != EINTR)
 				return errno;
 		r->listener = e.data.fd;
 		r->events = e.events;
-		if ((e.events & EPOLLIN) == 0)
+		if ((e.events & EPOLLIN) == 0)	// that is told once
+			return epoll_ctl(ep, EPOLL_CTL_DEL, r->listener, NULL)
+			    == -1 ? errno : 0;
+		memset(r->room, 0, sizeof(r->room));
+		if (ioctl(r->listener, SECCOMP_IOCTL_NOTIF_RECV, r->room) == 0)
 			return 0;
-		do {
-			memset(r->room, 0, sizeof(r->room));
-			error = ioctl(r->listener, SECCOMP_IOCTL_NOTIF_RECV,
-			    r->room) == -1 ? errno : 0;
-		} while (error == EINTR);
-		e.events = EPOLLIN | EPOLLONESHOT;
-		if (epoll_ctl(ep, EPOLL_CTL_MOD, r->listener, &e) == -1)
+		if (errno != EINTR && errno != ENOENT)	// the caller is gone
 			return errno;
-	} while (error == ENOENT);	// the caller is gone
-	return error;
+	}
 }
 
-// receive waits until a listener has a call, and takes it, or has nobody left.
+// receive takes what comes from listeners, and puts it into a pipe. It returns
+// an error only.
 static int
-receive(int ep, int urgent, struct received *r)
+receive(int ep, int pipe, int urgent)
 {
+	struct received r = { 0 };
 	int error;
 
 	// Where that is permitted no longer, it does without.
 	if (urgent)
 		(void)schedule(SCHED_RR, 1);
-	error = next(ep, r);
-	if (urgent)
-		(void)schedule(SCHED_OTHER, 0);
+	while ((error = next(ep, &r)) == 0)
+		while (write(pipe, &r, sizeof(r)) == -1)
+			if (errno != EINTR)
+				return errno;
 	return error;
 }
 */
@@ -87,26 +86,43 @@ import (
 
 // A signal breaks into a call that has not been received, and where its
 // handler does not restart calls, fork too fails with EINTR, as NetBSD's never
-// does. So several threads wait at any time, in C, where receiving a call needs
-// nothing of Go's scheduler, and with a real-time priority where that is
-// permitted. Once it is received, the answer is work like any other.
+// does. So a thread does nothing but receive, in C, where that needs nothing of
+// Go's scheduler, and with a real-time priority where that is permitted. Those
+// that answer take the calls from a pipe: however long they need, receiving
+// goes on.
 
 const notifRoom = int(unsafe.Sizeof(C.struct_received{}.room))
 
-// receivers is how many threads wait, when nothing is asked; half of them do
-// at any time.
-const receivers = 8
+// answerers is how many threads wait for calls, when nothing is asked; half of
+// them do at any time.
+const answerers = 4
 
 // receiving is what they wait by.
 type receiving struct {
 	ep      int          // has the listeners
+	in, out int          // the pipe
 	urgent  bool         // with a real-time priority
 	waiting atomic.Int32 // threads
 }
 
-// hurry gives the threads that wait a real-time priority, from their next call
-// on, or says why it can't. A hostkern that was started with a policy other
-// than the usual keeps that.
+func newReceiving() (*receiving, error) {
+	ep, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("epoll: %w", err)
+	}
+	var pipe [2]int
+	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
+		unix.Close(ep)
+		return nil, fmt.Errorf("pipe: %w", err)
+	}
+	// For as many calls as it may hold; a full one only makes callers wait.
+	_, _ = unix.FcntlInt(uintptr(pipe[1]), unix.F_SETPIPE_SZ, 1<<20)
+	return &receiving{ep: ep, in: pipe[1], out: pipe[0]}, nil
+}
+
+// hurry gives the thread that is to receive a real-time priority, or says why
+// it can't. A hostkern that was started with a policy other than the usual
+// keeps that.
 func (r *receiving) hurry() error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -123,39 +139,43 @@ func (r *receiving) hurry() error {
 	return nil
 }
 
-// watch lets one of the threads know of what happens to a listener, until
-// unwatch.
+// watch receives what comes from a listener, until that has nobody left.
 func (r *receiving) watch(listener int) error {
 	return unix.EpollCtl(r.ep, unix.EPOLL_CTL_ADD, listener,
-		&unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLONESHOT, Fd: int32(listener)})
+		&unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(listener)})
 }
 
-func (r *receiving) unwatch(listener int) {
-	_ = unix.EpollCtl(r.ep, unix.EPOLL_CTL_DEL, listener, nil)
-}
-
-// receive lets the threads wait.
+// receive begins to receive calls, and to answer them.
 func (h *host) receive(failed chan<- error) {
-	h.calls.waiting.Add(receivers)
-	for range receivers {
+	go func() {
+		var urgent C.int
+		if h.calls.urgent {
+			urgent = 1
+		}
+		runtime.LockOSThread() // ends with it
+		e := C.receive(C.int(h.calls.ep), C.int(h.calls.in), urgent)
+		failed <- fmt.Errorf("calls: %w", unix.Errno(e))
+	}()
+	h.calls.waiting.Add(answerers)
+	for range answerers {
 		go h.answerCalls(failed)
 	}
 }
 
-// answerCalls waits for calls and answers them, on the thread that has received
-// them: nobody has to be woken for it.
+// answerCalls answers calls that have been received.
 func (h *host) answerCalls(failed chan<- error) {
-	var urgent C.int
-	if h.calls.urgent {
-		urgent = 1
-	}
 	var r C.struct_received
 	for {
-		if e := C.receive(C.int(h.calls.ep), urgent, &r); e != 0 {
-			failed <- fmt.Errorf("calls: %w", unix.Errno(e))
+		// Whole, for it was written so.
+		switch _, err := unix.Read(h.calls.out, bytesOf(&r)); err {
+		case nil:
+		case unix.EINTR:
+			continue
+		default:
+			failed <- fmt.Errorf("calls: %w", err)
 			return
 		}
-		if h.calls.waiting.Add(-1) < receivers/2 {
+		if h.calls.waiting.Add(-1) < answerers/2 {
 			h.calls.waiting.Add(1)
 			go h.answerCalls(failed)
 		}
@@ -170,7 +190,7 @@ func (h *host) answerCalls(failed chan<- error) {
 		default:
 			h.listenerGone(l)
 		}
-		if h.calls.waiting.Add(1) > receivers {
+		if h.calls.waiting.Add(1) > answerers {
 			h.calls.waiting.Add(-1)
 			return
 		}
