@@ -104,6 +104,15 @@ var askedIoctls = []uint32{
 
 const fioSetown = 0x8901 // FIOSETOWN
 
+// Requests of ioctl(2) that reach the whole host and that NetBSD has not:
+// file systems freeze, thaw, trim and stop, interfaces get VLANs and bonds.
+var refusedIoctls = []uint32{
+	0xc0045877, 0xc0045878, 0xc0185879, // FIFREEZE, FITHAW, FITRIM
+	0x8004587d,                                       // a file system's SHUTDOWN
+	unix.SIOCSIFVLAN, 0x8990, 0x8991, 0x8992, 0x8995, // SIOCBOND*
+	0x89b0, // SIOCSHWTSTAMP
+}
+
 // Options of setsockopt(2) that are asked about: level and name.
 var askedOptions = [][2]uint32{
 	{unix.SOL_IP, unix.IP_TRANSPARENT}, {unix.SOL_IP, unix.IP_FREEBIND},
@@ -192,6 +201,9 @@ func makeFilter(pid int, opens bool) program {
 	ioctl := []unix.SockFilter{low(1),
 		when(opEqual, fioSetown, 1), refuse(unix.EINVAL),
 		when(opEqual, unix.SIOCSPGRP, 1), refuse(unix.EINVAL)}
+	for _, r := range refusedIoctls {
+		ioctl = append(ioctl, when(opEqual, r, 1), refuse(unix.EPERM))
+	}
 	for _, r := range askedIoctls {
 		ioctl = append(ioctl, when(opEqual, r, 1), notify)
 	}

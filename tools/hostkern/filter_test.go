@@ -101,6 +101,8 @@ func TestFilter(t *testing.T) {
 		{"mknodat block", retNotify, unix.SYS_MKNODAT, []uint64{1, 1, unix.S_IFBLK | 0o600}},
 		{"tiocsti", retNotify, unix.SYS_IOCTL, []uint64{0, unix.TIOCSTI}},
 		{"tiocsti, high bits", retNotify, unix.SYS_IOCTL, []uint64{0, unix.TIOCSTI | 1<<32}},
+		{"freeze", refuse(unix.EPERM), unix.SYS_IOCTL, []uint64{3, 0xc0045877}},
+		{"freeze, high bits", refuse(unix.EPERM), unix.SYS_IOCTL, []uint64{3, 0xc0045877 | 1<<32}},
 		{"tcgets", retAllow, unix.SYS_IOCTL, []uint64{0, unix.TCGETS}},
 		{"nodelay", retAllow, unix.SYS_SETSOCKOPT, []uint64{3, unix.IPPROTO_TCP, unix.TCP_NODELAY}},
 		{"transparent", retNotify, unix.SYS_SETSOCKOPT, []uint64{3, unix.SOL_IP, unix.IP_TRANSPARENT}},
