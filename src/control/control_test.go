@@ -522,7 +522,8 @@ func TestListenAnew(t *testing.T) {
 			fd, err := Connect(path)
 			// NetBSD refuses, too, when it has no memory for one more
 			// socket at once: about one of a thousand here.
-			for again := 0; again < 3 && runtime.GOOS == "netbsd" && errors.Is(err, unix.ECONNREFUSED); again++ {
+			for again := 0; again < 10 && runtime.GOOS == "netbsd" && errors.Is(err, unix.ECONNREFUSED); again++ {
+				time.Sleep(time.Millisecond)
 				fd, err = Connect(path)
 			}
 			if err != nil {

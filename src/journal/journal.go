@@ -4,6 +4,7 @@ package journal
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -77,6 +78,10 @@ func open(path string, flags int) (*Journal, error) {
 	f, err := os.OpenFile(path, flags|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return nil, err
+	}
+	// NetBSD reads a directory as if it were a file.
+	if st, err := f.Stat(); err != nil || st.IsDir() {
+		return nil, errors.Join(cmp.Or(err, error(&os.PathError{Op: "read", Path: path, Err: unix.EISDIR})), f.Close())
 	}
 	j := &Journal{path: path, file: f}
 	for r := bufio.NewReader(f); ; {
