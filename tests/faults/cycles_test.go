@@ -54,6 +54,9 @@ func TestCrashCycles(t *testing.T) {
 			t.Errorf("%q has %d KB after %d crashes, %d KB after %d", name, after[i], last, before[i], first)
 		}
 	}
+	if after[1] > mostInit {
+		t.Errorf("jail-init has %d KB, want at most %d", after[1], mostInit)
+	}
 	c.must("stop")
 	c.end()
 }

@@ -127,6 +127,9 @@ func mountSmall(t *testing.T, dir string, size int) {
 	}
 }
 
+// mostInit is no bound here, where what a process has is its program's pages too.
+const mostInit = 1 << 30
+
 // memory is what a process has, in KB.
 func memory(t *testing.T, pid int) int {
 	t.Helper()
