@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -101,13 +102,33 @@ type ptyfsArgs struct {
 	flags   uint32
 }
 
+// errHostTerminals is why a jail gets no ptyfs.
+var errHostTerminals = errors.New("the host's own would be among them; mount ptyfs at the host's /dev/pts before it starts")
+
+// hostHasTerminals is whether the host's new terminals stay with the host: the
+// kernel has them in the oldest ptyfs that there is.
+func hostHasTerminals(all []mounted) bool {
+	first := slices.IndexFunc(all, func(m mounted) bool { return m.kind == "ptyfs" })
+	return first >= 0 && all[first].at == "/dev/pts"
+}
+
 func (kernel) Terminals(target string) error {
+	all, err := allMounted()
+	if err != nil {
+		return err
+	}
+	if !hostHasTerminals(all) {
+		return errHostTerminals
+	}
 	args := &ptyfsArgs{version: 2, gid: 4, mode: 0o620}
 	return mount("ptyfs", target, mntNoSuid|mntNoExec, unsafe.Pointer(args), unsafe.Sizeof(*args))
 }
 
-// noTerminals is how a kernel says that it has no ptyfs.
-func noTerminals(err error) bool { return errors.Is(err, unix.ENODEV) }
+// noTerminals is how a kernel says that it has no ptyfs, or we that the host
+// has none.
+func noTerminals(err error) bool {
+	return errors.Is(err, unix.ENODEV) || errors.Is(err, errHostTerminals)
+}
 
 func (kernel) Unmount(target string) error {
 	return os.NewSyscallError("unmount", unix.Unmount(target, 0))
@@ -195,7 +216,13 @@ const (
 	statvfs   = mntOnName + 3*1024
 )
 
-func (kernel) Below(dir string) ([]string, error) {
+// mounted is a file system that is mounted.
+type mounted struct {
+	kind, at string
+}
+
+// allMounted is what is mounted, the oldest first.
+func allMounted() ([]mounted, error) {
 	for room := 64; ; room *= 2 {
 		buf := make([]byte, room*int(statvfs))
 		n, _, errno := unix.Syscall(sysGetvfsstat, uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)), mntNoWait)
@@ -205,15 +232,29 @@ func (kernel) Below(dir string) ([]string, error) {
 		if int(n) >= room {
 			continue // there may be more
 		}
-		var below []string
-		for i := range int(n) {
-			name, _, _ := bytes.Cut(buf[i*int(statvfs)+int(mntOnName):][:1024], []byte{0})
-			if at := string(name); at == dir || strings.HasPrefix(at, strings.TrimSuffix(dir, "/")+"/") {
-				below = append(below, at)
-			}
+		all := make([]mounted, n)
+		for i := range all {
+			st := buf[i*int(statvfs):]
+			kind, _, _ := bytes.Cut(st[mntOnName-32:mntOnName], []byte{0})
+			at, _, _ := bytes.Cut(st[mntOnName:][:1024], []byte{0})
+			all[i] = mounted{string(kind), string(at)}
 		}
-		return below, nil
+		return all, nil
 	}
+}
+
+func (kernel) Below(dir string) ([]string, error) {
+	all, err := allMounted()
+	if err != nil {
+		return nil, err
+	}
+	var below []string
+	for _, m := range all {
+		if m.at == dir || strings.HasPrefix(m.at, strings.TrimSuffix(dir, "/")+"/") {
+			below = append(below, m.at)
+		}
+	}
+	return below, nil
 }
 
 // openBeneath: a null mount has a device number of its own.
