@@ -123,41 +123,6 @@ func TestTerminalsOfOthers(t *testing.T) {
 	check(t, got.errno() == unix.EPERM, "the host's terminal, by a node in the jail: %s, want EPERM", got)
 }
 
-// TestNamesOfTerminals: without ptyfs, ptm(4) looks for terminals by their
-// names, as process 0, and revokes what it finds. Those in a jail are root's
-// there to give.
-func TestNamesOfTerminals(t *testing.T) {
-	need(t)
-	j := newJail(t, secmodel.Config{})
-	pts := filepath.Join(j.root, "dev/pts")
-	if err := unix.Unmount(pts, 0); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := mountFS("ptyfs", pts, ptyfsArgs); err != nil {
-			t.Error(err)
-		}
-	})
-	for _, d := range "0123456789abcdef" {
-		for _, name := range []string{"pty", "tty"} {
-			if err := (device{name: "full"}).make(filepath.Join(j.root, "dev", name+"p"+string(d))); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	full, err := unix.Open("/dev/full", unix.O_RDONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Close(full)
-	a := j.actor(t, 0)
-	got := a.do(t, "terminal")
-	check(t, got.Error != "", "a jail gets a terminal that is its /dev/full")
-	t.Logf("a terminal without ptyfs: %s", got.Error)
-	n, err := unix.Read(full, make([]byte, 1))
-	check(t, n == 1 && err == nil, "what the host has open was revoked: %d %v", n, err)
-}
-
 // withFile opens a file to read, and uses it.
 func withFile(path string, use func(int) error) error {
 	fd, err := unix.Open(path, unix.O_RDONLY, 0)

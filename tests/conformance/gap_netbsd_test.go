@@ -1,10 +1,12 @@
 package conformance
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -22,6 +24,11 @@ const (
 	lwpSize      = 160 // more than the process id in a struct kinfo_lwp
 	localPeer    = 3   // LOCAL_PEEREID
 	numberOfUser = 7   // RLIMIT_NPROC
+
+	ksemInit        = 247
+	ksemPost        = 251
+	ksemGetvalue    = 254
+	sharedSemaphore = 0x50535244 // KSEM_PSHARED
 )
 
 // peer is the effective uid of who has connected.
@@ -101,6 +108,108 @@ func init() {
 		return "", err
 	})
 
+	show("Shared semaphores", func(t *testing.T) {
+		a, host := strictest(t).actor(t, user), start(t, part{})
+		made := host.do(t, "make-semaphore")
+		must(t, made)
+		got := a.do(t, "post-semaphore", made.Value)
+		value := host.do(t, "value-of-semaphore", made.Value)
+		open(t, value.Value == "1", "a user in a jail raises a semaphore of the host to %q (%s)", value.Value, got.Error)
+	})
+	verb("make-semaphore", func([]string) (string, error) {
+		id := uintptr(sharedSemaphore)
+		_, _, errno := unix.Syscall(ksemInit, 0, uintptr(unsafe.Pointer(&id)), 0)
+		if errno != 0 {
+			return "", errno
+		}
+		return strconv.Itoa(int(id)), nil
+	})
+	verb("post-semaphore", func(args []string) (string, error) {
+		n, err := numbers(args)
+		if err != nil {
+			return "", err
+		}
+		_, err = result(ksemPost, uintptr(n[0]))
+		return "", err
+	})
+	verb("value-of-semaphore", func(args []string) (string, error) {
+		n, err := numbers(args)
+		if err != nil {
+			return "", err
+		}
+		var value uint32
+		_, _, errno := unix.Syscall(ksemGetvalue, uintptr(n[0]), uintptr(unsafe.Pointer(&value)), 0)
+		if errno != 0 {
+			return "", errno
+		}
+		return strconv.Itoa(int(value)), nil
+	})
+
+	show("Programs that enter", func(t *testing.T) {
+		j := strictest(t)
+		a, entered := j.actor(t, 0), j.actor(t, 0)
+		got := a.do(t, "chmod", fmt.Sprintf("/proc/%d/file", entered.pid), "755")
+		open(t, got.Error == "", "root in a jail changes the mode of the host's program that has entered: %s", got.Error)
+	})
+
+	show("Users of connections", func(t *testing.T) {
+		a, server, client := strictest(t).actor(t, user), start(t, part{}), start(t, part{UID: user})
+		must(t, server.do(t, "bind", "tcp", "127.0.0.1", "7451", "listening"))
+		must(t, client.do(t, "connect-from", "7452", "7451"))
+		got := a.do(t, "ident", "7451", "7452")
+		open(t, got.Value == strconv.Itoa(user), "whose a connection is, a user in a jail is told %q (%s)", got.Value, got.Error)
+	})
+	// ident THEIRS OURS: the uid of who has that connection of the loopback.
+	verb("ident", func(args []string) (string, error) {
+		n, err := numbers(args)
+		if err != nil {
+			return "", err
+		}
+		mib, err := node("net.inet.tcp.ident")
+		if err != nil {
+			return "", err
+		}
+		for _, port := range n {
+			at := []byte{127, 0, 0, 1, byte(port >> 8), byte(port)}
+			mib = append(mib, int32(binary.NativeEndian.Uint32(at)), int32(binary.NativeEndian.Uint16(at[4:])))
+		}
+		uid := make([]byte, 4)
+		_, err = sysctl(mib, uid, nil)
+		return strconv.Itoa(int(binary.NativeEndian.Uint32(uid))), err
+	})
+
+	show("Terminals", func(t *testing.T) {
+		j := strictest(t)
+		a := j.actor(t, 0)
+		withoutPtyfs(t, "/dev/pts")
+		err := withTerminal(func(_ int, name string) error {
+			got := a.do(t, "open-rw", "/dev/pts/"+filepath.Base(name))
+			open(t, got.Error == "", "without ptyfs of its own the host's terminal %s is in a jail's: %s", name, got.Error)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		// By the names of old, which are in the jail and of what it likes.
+		withoutPtyfs(t, filepath.Join(j.root, "dev/pts"))
+		for _, d := range "0123456789abcdef" {
+			for _, name := range []string{"pty", "tty"} {
+				if err := (device{name: "full"}).make(filepath.Join(j.root, "dev", name+"p"+string(d))); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		full, err := unix.Open("/dev/full", unix.O_RDONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(full)
+		got := a.do(t, "terminal")
+		_, err = unix.Read(full, make([]byte, 1))
+		open(t, err == unix.EIO, "without any ptyfs a jail has the host's /dev/full revoked: %v (%s)", err, got.Error)
+	})
+
 	show("State of the kernel", func(t *testing.T) {
 		a := strictest(t).actor(t, user)
 		for _, name := range []string{"kern.msgbuf", "net.inet.ip.stats", "vm.uvmexp2", "kern.boottime"} {
@@ -163,6 +272,23 @@ func init() {
 		}
 		port, err := strconv.Atoi(got.Value)
 		open(t, err == nil && reserved(taken, "", port), "a strict jail is given a port of SCTP that is another's: %q (%s)", got.Value, got.Error)
+	})
+}
+
+// withoutPtyfs unmounts it, if it is there, until the test ends.
+func withoutPtyfs(t *testing.T, at string) {
+	t.Helper()
+	err := unix.Unmount(at, 0x00080000) // MNT_FORCE
+	if err == unix.EINVAL {
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := mountFS("ptyfs", at, ptyfsArgs); err != nil {
+			t.Error(err)
+		}
 	})
 }
 

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,14 +22,19 @@ var gaps = []string{
 	"Process ids",
 	"Signals by descriptors",
 	"Names of IPC objects",
+	"Shared semaphores",
 	"The host's network",
 	"Local sockets",
 	"Passed descriptors",
 	"Files kept open",
+	"Programs that enter",
+	"Locks of files",
 	"Links in a jail's files",
 	"Set-user-id programs",
 	"The host's root directory",
 	"State of the kernel",
+	"Users of connections",
+	"Terminals",
 	"Memory, processor and disk",
 	"Numbers of users",
 	"Other algorithms for ports",
@@ -200,6 +206,34 @@ func init() {
 			return "", err
 		}
 		return "", unix.Fchmod(fd, uint32(mode[0]))
+	})
+
+	show("Locks of files", func(t *testing.T) {
+		one, other := strictest(t), strictest(t)
+		for _, j := range []*jail{one, other} {
+			if err := os.Chmod(filepath.Join(j.root, "tmp"), 0o777); err != nil {
+				t.Fatal(err)
+			}
+		}
+		file := filepath.Join(one.root, "tmp/shared")
+		if err := os.WriteFile(file, nil, 0o444); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Link(file, filepath.Join(other.root, "tmp/shared")); err != nil {
+			t.Fatal(err)
+		}
+		must(t, one.actor(t, user).do(t, "flock", "/tmp/shared"))
+		got := other.actor(t, 0).do(t, "flock", "/tmp/shared")
+		open(t, got.errno() == unix.EWOULDBLOCK, "what a jail's user locks, who may only read it, another jail's root locks too: %s", got)
+	})
+	// flock PATH: a lock of a file that we open to read, kept.
+	verb("flock", func(args []string) (string, error) {
+		fd, err := unix.Open(args[0], unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return "", fmt.Errorf("open: %v", err)
+		}
+		held = append(held, fd)
+		return "", unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
 	})
 
 	show("Links in a jail's files", func(t *testing.T) {
