@@ -49,10 +49,10 @@ func TestLimitsInAJail(t *testing.T) {
 	w.mustStart()
 	want := func(service, line string) {
 		t.Helper()
-		lines := w.lines(service, "out")
-		if len(lines) == 0 || lines[len(lines)-1] != line {
-			t.Errorf("%s: %q, want %q", service, lines, line)
-		}
+		w.eventually(service+" to say "+line, func() bool { // it is ready before its line is read
+			lines := w.lines(service, "out")
+			return len(lines) > 0 && lines[len(lines)-1] == line
+		})
 	}
 	want("all", "30 1024 0 operation not permitted")
 	want("own", "20 512 0 operation not permitted")

@@ -81,6 +81,8 @@ var roles = map[string]func() int{
 		}
 		return idle()
 	},
+	"denied": denied,
+	"logger": logger,
 	"closes": func() int {
 		pipe := os.NewFile(3, "pipe")
 		if _, err := fmt.Fprintln(pipe); err != nil {
@@ -131,7 +133,7 @@ func newWorld(t *testing.T, services string) *theWorld {
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	t.Setenv("JAILS_PREFIX", dir)
 	w := &theWorld{T: t, model: model, layout: jail.Paths(), root: filepath.Join(dir, "root")}
-	for _, d := range []string{w.layout.Definitions(), w.root, filepath.Join(w.root, "etc"), filepath.Join(w.root, "tmp")} {
+	for _, d := range []string{w.layout.Definitions(), w.root, filepath.Join(w.root, "etc"), filepath.Join(w.root, "tmp"), filepath.Join(w.root, "var/run"), filepath.Join(w.root, "dev")} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -380,29 +382,35 @@ func TestWatchdogInAJail(t *testing.T) {
 	w.mustStop()
 }
 
+func (w *theWorld) supervisor() control.Status {
+	w.Helper()
+	c, err := control.Dial(w.ctx(), Socket(w.layout, name))
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer c.Close()
+	s, err := c.Status(w.ctx())
+	if err != nil {
+		w.Fatal(err)
+	}
+	return s
+}
+
+func (w *theWorld) killSupervisor() {
+	w.Helper()
+	if err := unix.Kill(w.supervisor().PID, unix.SIGKILL); err != nil {
+		w.Fatal(err)
+	}
+	w.eventually("the supervisor's end", func() bool { return !Running(name) })
+}
+
 // A supervisor that is killed loses no service; the next one goes on with it.
 // And where jail-init is killed, the jail is started afresh.
 func TestDeathsInAJail(t *testing.T) {
 	w := newWorld(t, runs("a", "idle"))
 	w.mustStart()
 	before := w.service("a")
-	supervisor := func() control.Status {
-		t.Helper()
-		c, err := control.Dial(w.ctx(), Socket(w.layout, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		s, err := c.Status(w.ctx())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
-	}
-	if err := unix.Kill(supervisor().PID, unix.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	w.eventually("the supervisor's end", func() bool { return !Running(name) })
+	w.killSupervisor()
 	w.mustStart()
 	if now := w.service("a"); now.PID != before.PID || now.Restarts != 0 {
 		t.Errorf("the service was restarted: %+v, %+v", before, now)
@@ -416,7 +424,7 @@ func TestDeathsInAJail(t *testing.T) {
 	}
 	w.eventually("another jail", func() bool {
 		j, err := w.model.Lookup(name)
-		return err == nil && j.ID != w.id && j.Processes == 2 && supervisor().State == "running"
+		return err == nil && j.ID != w.id && j.Processes == 2 && w.supervisor().State == "running"
 	})
 	w.mustStop()
 }
