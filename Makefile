@@ -143,10 +143,12 @@ kmod:
 	@mkdir -p build
 	sh tools/kmod/kmod.sh -a "$(KMOD_ARCH)" "$(SRC)" build/secmodel_jail.kmod
 
-# The module is loaded, unloaded and loaded again before the first jail; after
-# that unloading is refused, and so it must be.
+# Before the module: the tests of all programs. Then it is loaded, unloaded and
+# loaded again before the first jail; after that unloading is refused, and so it
+# must be. With it: those of supervisors in real jails, conformance, and faults;
+# JAILS_LONG=1 makes them the long ones.
 vm-test: vm-files
-	$(VM) -before ./src/... -test ./src/supervise -test ./tests/conformance $(VM_DEMO)
+	$(VM) -before ./src/... -test ./src/supervise -test ./tests/conformance -test ./tests/faults $(VM_DEMO)
 
 install:
 	@[ -x $(FROM)/jails ] || { echo "install: no $(FROM)/jails; first: make build" >&2; exit 66; }
