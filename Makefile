@@ -20,9 +20,10 @@ NAMES	= jailctl jailmgr jail-init
 ARCHS	= amd64 arm64 arm 386
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 KMOD_ARCH ?= amd64
-# The virtual machine: how many processors; and for the demonstration a
-# userland of its own.
+# The virtual machine: how many processors; for the measurements, that its clock
+# counts instructions; and for the demonstration a userland of its own.
 SMP	?= 2
+VM_CLOCK ?= -count
 VM	= $(GO) run $(COMMON) ./tools/vm -kernel "$(KERNEL)" -module build/secmodel_jail.kmod -cpus "$(SMP)"
 VM_DEMO	= -file bin/demo=build/vm/demo -file bin/userland=build/vm/userland \
 	  -file bin/curl=build/vm/userland -file bin/kill=build/vm/userland \
@@ -102,8 +103,8 @@ bench:
 vm-bench: kmod
 	CGO_ENABLED=0 GOOS=netbsd GOARCH=amd64 $(GO) build $(COMMON) -o build/vm/peer ./tests/bench/peer
 	CGO_ENABLED=0 GOOS=netbsd GOARCH=amd64 $(GO) test -c $(COMMON) -o build/vm/bench ./tests/bench
-	$(VM) -file bin/bench=build/vm/bench -file bin/peer=build/vm/peer -step \
-		'kernel=/bin/bench -test.run ^$$ -test.bench Kernel -test.benchtime 1x -emulated -module /modules/secmodel_jail.kmod' -step \
+	$(VM) $(VM_CLOCK) -memory 2048 -file bin/bench=build/vm/bench -file bin/peer=build/vm/peer -step \
+		'kernel=/bin/bench -test.run ^$$ -test.bench Kernel -test.benchtime 1x -rounds 4 -emulated -module /modules/secmodel_jail.kmod' -step \
 		'bench=/bin/bench -test.run ^$$ -test.bench Exec|List -test.benchtime 1x -emulated -peer /bin/peer -true /bin/peer'
 
 lint: check-go check-shell check-man check-c
