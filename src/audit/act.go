@@ -20,7 +20,7 @@ type Doing struct {
 	act     Act
 	jails   []string
 	begun   time.Time
-	left    bool // this process is, or is about to be, in a jail
+	over    bool // its end is recorded
 	failure io.Writer
 }
 
@@ -108,21 +108,23 @@ func (d *Doing) Leaving(into bool) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.left, d.act.Became = into, into; into {
+	if d.over, d.act.Became = into, into; into {
 		d.end()
 	}
 }
 
-// End records what came of it: the exit code, and the error if there is one.
+// End records what came of it: the exit code, and the error if there is one. The
+// first End counts.
 func (d *Doing) End(code int, err error) {
 	if d == nil {
 		return
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.left {
+	if d.over {
 		return
 	}
+	d.over = true
 	d.act.Code = &code
 	if err != nil {
 		d.act.Error = message(err, maxError)

@@ -119,6 +119,7 @@ func TestAct(t *testing.T) {
 	d.Leaving(true)
 	d.Leaving(false)
 	d.End(75, errors.New("the jail is dying"))
+	d.End(0, nil) // the first counts
 	want(t, all(t, trail)[2:], "begin exec", "end exec became", "begin exec", "end exec became", "end exec 75")
 
 	var none *Doing

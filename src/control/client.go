@@ -68,6 +68,18 @@ func (c *Client) Stop(ctx context.Context, timeout time.Duration, progress func(
 	return err
 }
 
+// Gone returns when the other side has closed the connection, as it does at its
+// end, or with ctx's error.
+func (c *Client) Gone(ctx context.Context) error {
+	defer c.bound(ctx)()
+	if _, err := io.Copy(io.Discard, c.conn); ctx.Err() != nil {
+		return ctx.Err()
+	} else if err != nil && !errors.Is(err, syscall.ECONNRESET) {
+		return err
+	}
+	return nil
+}
+
 // Result is what became of a request about one service.
 type Result struct {
 	Name    string

@@ -5,6 +5,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"jails/src/audit"
+	"jails/src/exit"
 	"jails/src/secmodel"
 	"jails/src/supervise"
 )
@@ -27,7 +29,8 @@ func superviseCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return errors.Join(supervise.Run(args[0], c.String("definition"), k, events), events.Close())
+			ended := func(err error) { audit.From(c.Context).End(exit.Code(err), err) }
+			return errors.Join(supervise.Run(args[0], c.String("definition"), k, events, ended), events.Close())
 		}),
 	}
 }

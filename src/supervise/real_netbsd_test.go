@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 			events, err = secmodel.Open()
 		}
 		if err == nil {
-			err = Run(name, "", c, events)
+			err = Run(name, "", c, events, func(error) {})
 		}
 		os.Exit(exit.Code(err))
 	}

@@ -219,6 +219,11 @@ func Stop(ctx context.Context, name string, timeout time.Duration) error {
 			if err = answers(ctx, c, name); err == nil {
 				err = c.Stop(ctx, timeout, func(s string) { step = s })
 			}
+			if err == nil {
+				// The connection is one of what keeps the jails' file system busy.
+				step = "the supervisor has stopped, and ends"
+				err = c.Gone(ctx)
+			}
 			c.Close()
 			switch {
 			case err == nil:

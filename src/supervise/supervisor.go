@@ -106,9 +106,11 @@ type asker struct {
 // file, "" being the usual one. log hears of what goes wrong before the jail's
 // own log is open.
 // events, if it is not nil, tells what the jail was denied, which is recorded.
-func Run(name, definition string, kernel Kernel, events Events) error {
+// With ended the caller records what Run returns before those hear of it who
+// wait for the stop.
+func Run(name, definition string, kernel Kernel, events Events, ended func(error)) error {
 	notice := notice{fd: inheritedNotice()}
-	err := run(name, definition, kernel, events, &notice)
+	err := run(name, definition, kernel, events, ended, &notice)
 	if err != nil {
 		notice.fail(exit.Code(err), err.Error())
 	}
@@ -131,7 +133,7 @@ func inheritedNotice() int {
 // startPatience is how long a new supervisor waits for an old one to end.
 const startPatience = 2 * time.Second
 
-func run(name, definition string, kernel Kernel, events Events, notice *notice) error {
+func run(name, definition string, kernel Kernel, events Events, ended func(error), notice *notice) error {
 	runtime.GOMAXPROCS(1)
 	debug.SetGCPercent(20)
 	// Counts while the loop waits with the collector off: without a limit Go
@@ -204,6 +206,7 @@ func run(name, definition string, kernel Kernel, events Events, notice *notice) 
 	// Those who wait for the stop may want to start the jail again at once.
 	released = true
 	err = errors.Join(err, s.log.Close(), unlockSupervisor(layout, name, k))
+	ended(err)
 	s.answer(err)
 	return err
 }

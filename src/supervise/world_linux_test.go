@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 			filepath.Join(os.Getenv("JAILS_PREFIX"), "none/log"), filepath.Join(os.Getenv("JAILS_PREFIX"), "log"), filepath.Join(os.Getenv("JAILS_PREFIX"), "dev/log")))
 	}
 	if name, ok := strings.CutPrefix(os.Args[0], "jailctl: supervise "); ok {
-		os.Exit(exit.Code(Run(name, "", k, k.events())))
+		os.Exit(exit.Code(Run(name, "", k, k.events(), func(error) {})))
 	}
 	host.Main(m)
 }
