@@ -43,7 +43,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: unjailed NAME")
 		os.Exit(exit.Usage)
 	}
-	if err := supervise.Run(os.Args[1], "", none{os.Args[1]}, nil); err != nil {
+	if err := supervise.Run(os.Args[1], "", none{os.Args[1]}, nil, func(error) {}); err != nil {
 		fmt.Fprintln(os.Stderr, "unjailed:", err)
 		os.Exit(exit.Code(err))
 	}
