@@ -396,8 +396,7 @@ jail_enter(struct lwp *l, const struct jail_request *jq,
 	jail_cred_reserve(p->p_nlwps);
 	enter_root(p, j->j_root);
 	enter_cred(p, j);
-	if (jail_observing(j) && j->j_config.jc_processes != 0 &&
-	    atomic_load_relaxed(&j->j_nmembers) > j->j_config.jc_processes)
+	if (jail_observing(j) && jail_proc_crowded(j))
 		(void)jail_deny_cap(j, p->p_cred, 0);
 	jail_proc_add(jm, j, p, init);
 	reply->jy_id = j->j_id;

@@ -265,6 +265,7 @@ void	jail_proc_fini(void);
 void	jail_proc_add(struct jail_member *, struct jail *, struct proc *,
 	    bool);
 bool	jail_proc_reserve(struct jail *);
+bool	jail_proc_crowded(struct jail *);
 void	jail_proc_unreserve(struct jail *);
 void	jail_proc_forked(struct proc *);
 bool	jail_proc_may_fork(struct jail *);

@@ -244,6 +244,23 @@ jail_proc_reserve(struct jail *j)
 	return place_take(j);
 }
 
+/*
+ * Whether more have a place under a jail's cap than it has.  Takes proc_lock
+ * and jail_leaf.
+ */
+bool
+jail_proc_crowded(struct jail *j)
+{
+	const u_int cap = atomic_load_relaxed(&j->j_cap);
+
+	if (cap == 0 || atomic_load_relaxed(&j->j_nmembers) +
+	    atomic_load_relaxed(&j->j_nended) <= cap)
+		return false;
+	jail_proc_forget(j);
+	return atomic_load_relaxed(&j->j_nmembers) +
+	    atomic_load_relaxed(&j->j_nended) > cap;
+}
+
 void
 jail_proc_unreserve(struct jail *j)
 {

@@ -136,6 +136,17 @@ func (o *oracle) members(j *oracleJail) (n int) {
 	return n
 }
 
+// places are those taken under a jail's cap: the dead keep theirs until they are
+// reaped.
+func (o *oracle) places(j *oracleJail) (n int) {
+	for _, p := range o.procs {
+		if p.jail == j {
+			n++
+		}
+	}
+	return n
+}
+
 // owner of a port, nil for nobody.
 func (o *oracle) owner(protocol, port uint16) *oracleJail {
 	for _, j := range o.jails {
@@ -350,11 +361,11 @@ func (o *oracle) enter(*rapid.T) {
 		o.want("enter", y, err, syscall.EBUSY, 10, 0, 0)
 	case q.Flags != 0 && j.init != nil:
 		o.want("enter", y, err, syscall.EBUSY, 26, 0, 0)
-	case j.config.Processes != 0 && o.members(j) >= int(j.config.Processes) && j.config.Flags&Observe == 0:
+	case j.config.Processes != 0 && o.places(j) >= int(j.config.Processes) && j.config.Flags&Observe == 0:
 		o.want("enter", y, err, syscall.EAGAIN, 27, 0, 0)
 	default:
 		o.want("enter", y, err, 0, 0, id, 0)
-		if j.config.Processes != 0 && o.members(j) >= int(j.config.Processes) {
+		if j.config.Processes != 0 && o.places(j) >= int(j.config.Processes) {
 			j.observed[inFork]++
 		}
 		p.jail = j
@@ -372,7 +383,7 @@ func (o *oracle) fork(*rapid.T) {
 	}
 	err := p.MayFork()
 	if j := p.jail; j != nil {
-		full := j.config.Processes != 0 && o.members(j) >= int(j.config.Processes)
+		full := j.config.Processes != 0 && o.places(j) >= int(j.config.Processes)
 		switch {
 		case j.dying:
 			j.denials[inProcess]++
