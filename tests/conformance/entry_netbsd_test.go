@@ -45,11 +45,28 @@ func init() {
 		if err := call(sysPtrace, ptAttach, uintptr(pid), 0, 0); err != nil {
 			return "", err
 		}
-		var ws unix.WaitStatus
-		if _, err := unix.Wait4(pid, &ws, 0, nil); err != nil {
-			return "", fmt.Errorf("wait: %w", err)
+		goOn := func() error {
+			var ws unix.WaitStatus
+			if _, err := unix.Wait4(pid, &ws, 0, nil); err != nil {
+				return fmt.Errorf("wait: %w", err)
+			}
+			signal := ws.StopSignal()
+			switch signal {
+			case -1:
+				return os.ErrProcessDone
+			case unix.SIGSTOP: // from the attachment
+				signal = 0
+			}
+			return call(sysPtrace, 7, uintptr(pid), 1, uintptr(signal)) // PT_CONTINUE
 		}
-		return "", call(sysPtrace, 7, uintptr(pid), 1, 0) // PT_CONTINUE
+		if err := goOn(); err != nil {
+			return "", err
+		}
+		go func() { // Go's runtime sends itself signals, and each stops it
+			for goOn() == nil {
+			}
+		}()
+		return "", nil
 	})
 	entries = append(entries,
 		refusedEntry{"a kqueue", part{Before: []string{"open-kqueue"}}, secmodel.ReasonFDKqueue},
