@@ -123,6 +123,31 @@ func TestTerminalsOfOthers(t *testing.T) {
 	check(t, got.errno() == unix.EPERM, "the host's terminal, by a node in the jail: %s, want EPERM", got)
 }
 
+// TestTerminalsByName: without any ptyfs ptm(4) looks for terminals by the names
+// of old, which are in the jail and of what it likes, and would have it revoked.
+func TestTerminalsByName(t *testing.T) {
+	need(t)
+	j := newJail(t, secmodel.Config{Level: secmodel.Low})
+	a := j.actor(t, 0)
+	withoutPtyfs(t, "/dev/pts")
+	withoutPtyfs(t, filepath.Join(j.root, "dev/pts"))
+	for _, d := range "0123456789abcdef" {
+		for _, name := range []string{"pty", "tty"} {
+			if err := (device{name: "full"}).make(filepath.Join(j.root, "dev", name+"p"+string(d))); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	full, err := unix.Open("/dev/full", unix.O_RDONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(full)
+	got := a.do(t, "terminal")
+	_, err = unix.Read(full, make([]byte, 1))
+	check(t, got.Error != "" && err == nil, "the jail's terminal: %s, and to read the host's /dev/full: %v", got, err)
+}
+
 // withFile opens a file to read, and uses it.
 func withFile(path string, use func(int) error) error {
 	fd, err := unix.Open(path, unix.O_RDONLY, 0)

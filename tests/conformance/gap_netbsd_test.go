@@ -190,24 +190,6 @@ func init() {
 		if err != nil {
 			t.Fatal(err)
 		}
-
-		// By the names of old, which are in the jail and of what it likes.
-		withoutPtyfs(t, filepath.Join(j.root, "dev/pts"))
-		for _, d := range "0123456789abcdef" {
-			for _, name := range []string{"pty", "tty"} {
-				if err := (device{name: "full"}).make(filepath.Join(j.root, "dev", name+"p"+string(d))); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-		full, err := unix.Open("/dev/full", unix.O_RDONLY, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer unix.Close(full)
-		got := a.do(t, "terminal")
-		_, err = unix.Read(full, make([]byte, 1))
-		open(t, err == unix.EIO, "without any ptyfs a jail has the host's /dev/full revoked: %v (%s)", err, got.Error)
 	})
 
 	show("State of the kernel", func(t *testing.T) {

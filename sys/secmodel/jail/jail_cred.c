@@ -58,61 +58,31 @@ __KERNEL_RCSID(0, "$NetBSD$");
 #define	BUCKETS_MIN	1024
 #define	BUCKETS_MAX	65536
 
-struct cred_node {
-	struct cred_node *cn_next;	/* s l: of the chain, or of the free */
-	kauth_cred_t	cn_cred;	/* s l */
-	struct jail	*cn_jail;	/* s l */
-};
-
-struct cred_bucket {
-	u_int		cb_sequence;	/* s l: odd while a writer is at it */
-	struct cred_node *cb_first;	/* s l */
-};
-
 struct cred_chunk {
 	SLIST_ENTRY(cred_chunk) cc_list;	/* s */
-	struct cred_node cc_nodes[CHUNK];
+	struct jail_cred_node cc_nodes[CHUNK];
 };
 
-static struct cred_bucket *cred_table;	/* : */
-static u_int		cred_mask;	/* : */
-static u_int		cred_count;	/* s l: nodes in chains */
-static struct cred_node *cred_free;	/* s */
+struct jail_cred_bucket *jail_cred_table;	/* : */
+u_int			jail_cred_mask;	/* : */
+u_int			jail_cred_count;	/* s l */
+static struct jail_cred_node *cred_free;	/* s */
 static u_int		cred_nfree;	/* s */
 static SLIST_HEAD(, cred_chunk) cred_chunks;	/* s */
 
-/* The bucket for a credential, whose address alone is looked at. */
-static struct cred_bucket *
-cred_bucket(kauth_cred_t cred)
-{
-	uint32_t h;
-
-	/* Credentials are cache-line aligned: the low bits say nothing. */
-	h = (uint32_t)((uintptr_t)cred >> 6) * 0x9e3779b1U;
-	return &cred_table[(h >> 8) & cred_mask];
-}
-
 /*
- * The jail of a credential, or NULL if it is the host's.  Needs no lock.
- * Who looks into the jail holds a reference to cred, or p_lock of a process
- * that has it; others may only compare the result.
+ * The jail of a credential, or NULL if it is the host's.  Needs no lock, nor
+ * a reference, but without one the result may only be compared.
  */
 struct jail *
-jail_of(kauth_cred_t cred)
+jail_cred_search(kauth_cred_t cred)
 {
-	struct cred_bucket *b;
-	struct cred_node *n;
+	const struct jail_cred_bucket *b;
+	struct jail_cred_node *n;
 	struct jail *j;
 	u_int sequence;
 
-	if (__predict_true(atomic_load_relaxed(&cred_count) == 0))
-		return NULL;
-	if (__predict_false(cred == NOCRED || cred == FSCRED))
-		return NULL;
-	b = cred_bucket(cred);
-	/* While cred's node is in the chain, that is never seen empty. */
-	if (__predict_true(atomic_load_relaxed(&b->cb_first) == NULL))
-		return NULL;
+	b = jail_cred_bucket(cred);
 again:
 	sequence = atomic_load_acquire(&b->cb_sequence);
 	if (__predict_false((sequence & 1) != 0))
@@ -146,12 +116,12 @@ jail_of_proc(struct proc *p)
 	kauth_cred_t cred, now;
 	struct jail *j;
 
-	if (__predict_true(atomic_load_relaxed(&cred_count) == 0))
+	if (__predict_true(jail_nobody()))
 		return NULL;
 	now = atomic_load_relaxed(&p->p_cred);
 	do {
 		cred = now;
-		j = jail_of(cred);
+		j = jail_cred_search(cred);
 		membar_acquire();
 		now = atomic_load_relaxed(&p->p_cred);
 	} while (now != cred);
@@ -200,14 +170,15 @@ jail_cred_reserve(u_int n)
 }
 
 /* A credential's node, or NULL.  Needs jail_leaf. */
-static struct cred_node *
+static struct jail_cred_node *
 cred_lookup(kauth_cred_t cred)
 {
-	struct cred_node *n;
+	struct jail_cred_node *n;
 
 	KASSERT(mutex_owned(&jail_leaf));
 
-	for (n = cred_bucket(cred)->cb_first; n != NULL; n = n->cn_next) {
+	n = jail_cred_bucket(cred)->cb_first;
+	for (; n != NULL; n = n->cn_next) {
 		if (n->cn_cred == cred)
 			break;
 	}
@@ -221,7 +192,7 @@ cred_lookup(kauth_cred_t cred)
 uint32_t
 jail_id_of_proc(struct proc *p)
 {
-	struct cred_node *n;
+	struct jail_cred_node *n;
 	uint32_t id;
 
 	mutex_spin_enter(&jail_leaf);
@@ -233,7 +204,7 @@ jail_id_of_proc(struct proc *p)
 
 /* Begin and end a change of a bucket's chain.  Need jail_leaf. */
 static void
-cred_change(struct cred_bucket *b)
+cred_change(struct jail_cred_bucket *b)
 {
 
 	KASSERT(mutex_owned(&jail_leaf));
@@ -244,7 +215,7 @@ cred_change(struct cred_bucket *b)
 }
 
 static void
-cred_changed(struct cred_bucket *b)
+cred_changed(struct jail_cred_bucket *b)
 {
 
 	KASSERT(mutex_owned(&jail_leaf));
@@ -260,8 +231,8 @@ cred_changed(struct cred_bucket *b)
 static void
 cred_attach(kauth_cred_t cred, struct jail *j)
 {
-	struct cred_bucket *b = cred_bucket(cred);
-	struct cred_node *n;
+	struct jail_cred_bucket *b = jail_cred_bucket(cred);
+	struct jail_cred_node *n;
 
 	KASSERT(mutex_owned(&jail_leaf));
 
@@ -283,7 +254,7 @@ cred_attach(kauth_cred_t cred, struct jail *j)
 	atomic_store_relaxed(&n->cn_next, b->cb_first);
 	atomic_store_release(&b->cb_first, n);
 	cred_changed(b);
-	atomic_store_relaxed(&cred_count, cred_count + 1);
+	atomic_store_relaxed(&jail_cred_count, jail_cred_count + 1);
 }
 
 /*
@@ -341,8 +312,8 @@ cred_attach_copy(kauth_cred_t cred, struct jail *j)
 static void
 cred_detach(kauth_cred_t cred)
 {
-	struct cred_bucket *b = cred_bucket(cred);
-	struct cred_node *n, **np;
+	struct jail_cred_bucket *b = jail_cred_bucket(cred);
+	struct jail_cred_node *n, **np;
 
 	/* Its last reference is the caller's: nobody can be adding it. */
 	if (jail_of(cred) == NULL)
@@ -356,7 +327,7 @@ cred_detach(kauth_cred_t cred)
 	cred_change(b);
 	atomic_store_relaxed(np, n->cn_next);
 	cred_changed(b);
-	atomic_store_relaxed(&cred_count, cred_count - 1);
+	atomic_store_relaxed(&jail_cred_count, jail_cred_count - 1);
 	jail_release(n->cn_jail);
 	atomic_store_relaxed(&n->cn_next, cred_free);
 	cred_free = n;
@@ -410,8 +381,8 @@ jail_cred_init(void)
 
 	for (n = BUCKETS_MIN; n < BUCKETS_MAX && n < (u_int)maxproc; n <<= 1)
 		continue;
-	cred_mask = n - 1;
-	cred_table = kmem_zalloc(n * sizeof(cred_table[0]), KM_SLEEP);
+	jail_cred_mask = n - 1;
+	jail_cred_table = kmem_zalloc(n * sizeof(*jail_cred_table), KM_SLEEP);
 	SLIST_INIT(&cred_chunks);
 	jail_cred_reserve(0);
 }
@@ -422,7 +393,7 @@ jail_cred_fini(void)
 {
 	struct cred_chunk *cc;
 
-	KASSERT(cred_count == 0);
+	KASSERT(jail_cred_count == 0);
 
 	while ((cc = SLIST_FIRST(&cred_chunks)) != NULL) {
 		SLIST_REMOVE_HEAD(&cred_chunks, cc_list);
@@ -430,5 +401,6 @@ jail_cred_fini(void)
 	}
 	cred_free = NULL;
 	cred_nfree = 0;
-	kmem_free(cred_table, (cred_mask + 1) * sizeof(cred_table[0]));
+	kmem_free(jail_cred_table,
+	    (jail_cred_mask + 1) * sizeof(*jail_cred_table));
 }

@@ -61,6 +61,13 @@
 #include <sys/queue.h>
 #include <sys/jail.h>
 
+/*
+ * Listeners are asked for each name of each path, so they load by this, which
+ * is one instruction; atomic_load_relaxed(9) asserts, and has a detour by the
+ * stack.
+ */
+#define	jail_load(p)		__atomic_load_n((p), __ATOMIC_RELAXED)
+
 struct lwp;
 struct proc;
 struct socket;
@@ -89,6 +96,7 @@ enum jail_request_case {
 };
 
 #define	JAIL_MAXRULES		255	/* of the policy table */
+#define	JAIL_NACTIONS		64	/* of a scope */
 #define	JAIL_NTICKETS		16	/* forks under way in a capped jail */
 #define	JAIL_MAXSEEN		64	/* rules above the floor */
 
@@ -134,6 +142,7 @@ struct jail {
 
 	/* The table for this jail's level and words, by rule. */
 	uint8_t		j_verdict[JAIL_MAXRULES];	/* j l */
+	uint8_t		j_process[JAIL_NACTIONS];	/* j l: by action */
 	uint32_t	j_vnode_deny[2];	/* j l: KAUTH_VNODE_*, by halves */
 
 	LIST_HEAD(, jail_member) j_members;	/* p */
@@ -165,7 +174,15 @@ struct jail {
 
 /* Whether what is denied above the floor passes.  Needs no lock. */
 #define	jail_observing(j)						\
-	((atomic_load_relaxed(&(j)->j_flags) & JAIL_OBSERVE) != 0)
+	((jail_load(&(j)->j_flags) & JAIL_OBSERVE) != 0)
+
+/* Whether a jail is on its way out: then all is denied to it. */
+static inline bool
+jail_dying(const struct jail *j)
+{
+
+	return jail_load(&j->j_state) != JAIL_STATE_ACTIVE;
+}
 
 TAILQ_HEAD(jail_list, jail);
 
@@ -191,9 +208,24 @@ int	jail_destroy(const struct jail_request *, struct jail_reply *);
 int	jail_refuse(struct jail_reply *, uint32_t, int, int);
 
 /* jail_cred.c */
+struct jail_cred_node {
+	struct jail_cred_node *cn_next;	/* s l: of the chain, or of the free */
+	kauth_cred_t	cn_cred;	/* s l */
+	struct jail	*cn_jail;	/* s l */
+};
+
+struct jail_cred_bucket {
+	u_int		cb_sequence;	/* s l: odd while a writer is at it */
+	struct jail_cred_node *cb_first;	/* s l */
+};
+
+extern struct jail_cred_bucket *jail_cred_table;	/* : */
+extern u_int	jail_cred_mask;		/* : */
+extern u_int	jail_cred_count;	/* s l: nodes in chains */
+
 void	jail_cred_init(void);
 void	jail_cred_fini(void);
-struct jail *jail_of(kauth_cred_t);
+struct jail *jail_cred_search(kauth_cred_t);
 struct jail *jail_of_proc(struct proc *);
 uint32_t jail_id_of_proc(struct proc *);
 void	jail_cred_reserve(u_int);
@@ -201,14 +233,111 @@ void	jail_cred_attach(kauth_cred_t, struct jail *);
 int	jail_cred_cb(kauth_cred_t, kauth_action_t, void *, void *, void *,
 	    void *, void *);
 
+/* The bucket for a credential, whose address alone is looked at. */
+static inline struct jail_cred_bucket *
+jail_cred_bucket(kauth_cred_t cred)
+{
+	uint32_t h;
+
+	/* Credentials are cache-line aligned: the low bits say nothing. */
+	h = (uint32_t)((uintptr_t)cred >> 6) * 0x9e3779b1U;
+	return &jail_cred_table[(h >> 8) & jail_cred_mask];
+}
+
+/* Whether nobody is in a jail.  Needs no lock. */
+static inline bool
+jail_nobody(void)
+{
+
+	return jail_load(&jail_cred_count) == 0;
+}
+
+/*
+ * A glance at a credential, to which the caller holds a reference: mostly it
+ * tells the jail, or that it is the host's (NULL).  Needs no lock.
+ *
+ * A credential had its node before anybody had the credential, and it keeps
+ * it while there are references.  So who finds it there need not look at the
+ * bucket's sequence, nor who finds none at all.
+ */
+static inline __always_inline bool
+jail_glance(kauth_cred_t cred, struct jail **jp)
+{
+	const struct jail_cred_node *n;
+
+	*jp = NULL;
+	n = __atomic_load_n(&jail_cred_bucket(cred)->cb_first,
+	    __ATOMIC_CONSUME);
+	if (__predict_true(n == NULL))
+		return true;
+	if (__predict_false(jail_load(&n->cn_cred) != cred))
+		return false;
+	*jp = jail_load(&n->cn_jail);
+	return true;
+}
+
+/* The jail of a credential, or NULL: as for a glance, but for certain. */
+static inline struct jail *
+jail_of(kauth_cred_t cred)
+{
+	struct jail *j;
+
+	if (__predict_true(jail_nobody()))
+		return NULL;
+	return jail_glance(cred, &j) ? j : jail_cred_search(cred);
+}
+
 /* jail_policy.c */
+#define	JAIL_NREQUESTS	64
+__CTASSERT(JAIL_REQ_LAST <= JAIL_NREQUESTS);
+
+extern uint8_t	jail_rule_table[JAIL_SCOPE_VNODE][JAIL_NACTIONS]
+		    [JAIL_NREQUESTS];	/* : the rule plus 1, or 0 */
 extern const struct jail_rule jail_rules[];
 extern const u_int	jail_nrules;
 extern const struct jail_word jail_words[];
 extern const u_int	jail_nwords;
 
+/*
+ * The rule for an action and request, or -1 if there is none, which means
+ * to deny.  Needs no lock.
+ */
+static inline int
+jail_rule_index(u_int scope, kauth_action_t action, u_int request)
+{
+
+	KASSERT(scope < JAIL_SCOPE_VNODE);
+
+	if (action >= JAIL_NACTIONS)
+		return -1;
+	if (request >= JAIL_NREQUESTS)
+		request = 0;
+	return (int)jail_rule_table[scope][action][request] - 1;
+}
+
+/*
+ * What a jail's table says by all rules for an action of the process scope, if
+ * they say the same, and nothing but a rule decides; else DENY, which says to
+ * look at the request.  Needs no lock.
+ */
+static inline uint8_t
+jail_process_verdict(const struct jail *j, kauth_action_t action)
+{
+
+	return action < JAIL_NACTIONS ? jail_load(&j->j_process[action]) :
+	    JAIL_VERDICT_DENY;
+}
+
+/* The actions of the vnode scope, which are bits, that a jail is denied. */
+static inline uint64_t
+jail_vnode_deny(const struct jail *j)
+{
+
+	return jail_load(&j->j_vnode_deny[0]) |
+	    (uint64_t)jail_load(&j->j_vnode_deny[1]) << 32;
+}
+
 void	jail_policy_init(void);
-int	jail_rule_index(u_int, kauth_action_t, u_int);
 int	jail_vnode_index(u_int);
 uint8_t	jail_rule_lifted(int);
 int	jail_policy_check(const struct jail_config *, struct jail_reply *);
@@ -245,8 +374,8 @@ int	jail_port_check(struct jail *, const struct jail_port *, uint32_t,
 	    struct jail_reply *);
 int	jail_port_replace(struct jail *, const struct jail_port *, uint32_t,
 	    struct jail_reply *);
-int	jail_port_bind(struct jail *, kauth_cred_t, enum kauth_network_req,
-	    struct socket *, const void *);
+int	jail_port_bind(kauth_cred_t, enum kauth_network_req, struct socket *,
+	    const void *);
 void	jail_port_socket_opened(void);
 bool	jail_port_may_bring(struct jail *, struct socket *,
 	    struct jail_reply *);

@@ -104,22 +104,15 @@ jail_device_listed(dev_t dev)
 /*
  * Whether a jail may open a device by that node.  Of pseudo-terminals each
  * mount of ptyfs has its own, and another node is anybody's, the host's too.
+ * What the kernel opens for a jail is a pseudo-terminal.
  */
 static bool
-node_listed(const struct vnode *vp)
+node_listed(const struct vnode *vp, bool kernel)
 {
 	const int i = vp->v_type == VCHR ? device_index(vp->v_rdev) : -1;
 
-	return i != -1 &&
-	    (!listed_devices[i].ld_ptyfs || vp->v_tag == VT_PTYFS);
-}
-
-/* Whether a jail is on its way out: then all is denied to it. */
-static bool
-jail_dying(const struct jail *j)
-{
-
-	return atomic_load_relaxed(&j->j_state) != JAIL_STATE_ACTIVE;
+	return i != -1 && (vp->v_tag == VT_PTYFS ||
+	    (!kernel && !listed_devices[i].ld_ptyfs));
 }
 
 /* What a jail's table says by a rule; what it doesn't know (-1), it denies. */
@@ -129,7 +122,7 @@ verdict_of(const struct jail *j, int i)
 
 	if (i == -1)
 		return JAIL_VERDICT_DENY;
-	return atomic_load_relaxed(&j->j_verdict[i]);
+	return jail_load(&j->j_verdict[i]);
 }
 
 /* The scopes where the table alone decides. */
@@ -222,6 +215,16 @@ process_guarded(const struct jail *j, const struct proc *p)
 	    (atomic_load_relaxed(&p->p_flag) & PK_EXEC) == 0;
 }
 
+/* Whether a process is surely not guarded: not init, nor made by it. */
+static bool
+process_common(const struct jail *j, const struct proc *p)
+{
+	const struct proc *init = jail_load(&j->j_init);
+
+	return init == NULL ||
+	    (p != init && jail_load(&p->p_pptr) != init);
+}
+
 /* Whether a jail's init is guarded against an action of its own jail. */
 static bool
 init_guarded(kauth_action_t action, u_int request)
@@ -259,8 +262,8 @@ process_host(kauth_cred_t cred, kauth_action_t action, struct proc *p,
 {
 	int i;
 
-	if (p == NULL || jail_of_proc(p) == NULL ||
-	    kauth_cred_geteuid(cred) == 0)
+	if (p == NULL || kauth_cred_geteuid(cred) == 0 ||
+	    jail_of_proc(p) == NULL)
 		return KAUTH_RESULT_DEFER;
 	i = jail_rule_index(JAIL_SCOPE_PROCESS, action,
 	    process_request(action, p, arg1, arg2, arg3));
@@ -311,8 +314,8 @@ process_passes(const struct jail *j, uint8_t verdict, kauth_action_t action,
  * p may be another process, unlocked, or locked in any way, and is looked at
  * without its lock.
  */
-static int
-process_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
+static __noinline int
+process_asked(kauth_cred_t cred, kauth_action_t action, void *cookie,
     void *arg0, void *arg1, void *arg2, void *arg3)
 {
 	struct jail *j = jail_of(cred);
@@ -345,6 +348,32 @@ process_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
 		je.je_target = jail_id_of_proc(p);
 	}
 	return jail_deny(j, cred, &je, lifted);
+}
+
+/*
+ * What is asked mostly is about the caller, or about who has its credential
+ * still, as children have, and is passed whatever the request.
+ */
+static int
+process_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
+    void *arg0, void *arg1, void *arg2, void *arg3)
+{
+	struct proc *p = arg0;
+	struct jail *j;
+	uint8_t verdict;
+
+	if (__predict_true(jail_nobody()))
+		return KAUTH_RESULT_DEFER;
+	if (jail_glance(cred, &j) && p != NULL &&
+	    jail_load(&p->p_cred) == cred) {
+		if (j == NULL)
+			return KAUTH_RESULT_DEFER;
+		verdict = jail_process_verdict(j, action);
+		if (!jail_dying(j) && (verdict == JAIL_VERDICT_DEFER ||
+		    (verdict == JAIL_VERDICT_OWN && process_common(j, p))))
+			return KAUTH_RESULT_DEFER;
+	}
+	return process_asked(cred, action, cookie, arg0, arg1, arg2, arg3);
 }
 
 /* Which case it is to open a socket. */
@@ -397,8 +426,8 @@ socket_is_of(const struct socket *so, const struct jail *j)
 	return so->so_cred != NULL && jail_of(so->so_cred) == j;
 }
 
-static int
-network_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
+static __noinline int
+network_asked(kauth_cred_t cred, kauth_action_t action, void *cookie,
     void *arg0, void *arg1, void *arg2, void *arg3)
 {
 	u_int request = (u_int)(uintptr_t)arg0;
@@ -414,10 +443,6 @@ network_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
 		jail_port_socket_opened();
 	if (j != NULL && jail_dying(j))
 		return jail_deny_dying(j, JAIL_SCOPE_NETWORK);
-	if (action == KAUTH_NETWORK_BIND &&
-	    (request == KAUTH_REQ_NETWORK_BIND_PORT ||
-	    request == KAUTH_REQ_NETWORK_BIND_PRIVPORT))
-		return jail_port_bind(j, cred, request, arg1, arg2);
 
 	cansee = action == KAUTH_NETWORK_SOCKET &&
 	    request == KAUTH_REQ_NETWORK_SOCKET_CANSEE;
@@ -456,21 +481,33 @@ network_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
 }
 
 static int
+network_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
+    void *arg0, void *arg1, void *arg2, void *arg3)
+{
+	const u_int request = (u_int)(uintptr_t)arg0;
+
+	if (action == KAUTH_NETWORK_BIND &&
+	    (request == KAUTH_REQ_NETWORK_BIND_PORT ||
+	    request == KAUTH_REQ_NETWORK_BIND_PRIVPORT))
+		return jail_port_bind(cred, request, arg1, arg2);
+	return network_asked(cred, action, cookie, arg0, arg1, arg2, arg3);
+}
+
+static int
 device_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
     void *arg0, void *arg1, void *arg2, void *arg3)
 {
-	struct jail *j = jail_of(cred);
+	/*
+	 * ptm(4) opens as process 0, and without ptyfs by a name: then root
+	 * in a jail says of which device, and which is to be revoked.
+	 */
+	const bool kernel = cred == lwp0.l_cred;
+	struct jail *j = jail_of(kernel ? curlwp->l_cred : cred);
 	const struct vnode *vp;
 	struct jail_event je;
 	u_int request = 0;
 	int i;
 
-	/*
-	 * ptm(4) opens as process 0, and without ptyfs by a name: then root
-	 * in a jail says of which device, and which is to be revoked.
-	 */
-	if (j == NULL && cred == lwp0.l_cred)
-		j = jail_of(curlwp->l_cred);
 	if (j == NULL)
 		return KAUTH_RESULT_DEFER;
 	if (jail_dying(j))
@@ -491,7 +528,7 @@ device_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
 		return KAUTH_RESULT_DEFER;
 	case JAIL_VERDICT_LISTED:	/* rawio.spec */
 		vp = arg1;
-		if (node_listed(vp))
+		if (node_listed(vp, kernel))
 			return KAUTH_RESULT_DEFER;
 		break;
 	default:
@@ -525,23 +562,35 @@ vnode_deny(struct jail *j, kauth_cred_t cred, uint64_t deny)
 	return jail_deny(j, cred, &je, lifted);
 }
 
+static __noinline int
+vnode_asked(kauth_cred_t cred, kauth_action_t action)
+{
+	struct jail *j = jail_of(cred);
+	uint64_t deny;
+
+	if (j == NULL)
+		return KAUTH_RESULT_DEFER;
+	if (jail_dying(j))
+		return jail_deny_dying(j, JAIL_SCOPE_VNODE);
+	deny = action & jail_vnode_deny(j);
+	if (deny != 0)
+		return vnode_deny(j, cred, deny);
+	return KAUTH_RESULT_DEFER;
+}
+
 /* Asked for each name of each path: there is no more to it than needed. */
 static int
 vnode_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
     void *arg0, void *arg1, void *arg2, void *arg3)
 {
-	struct jail *j = jail_of(cred);
-	uint64_t deny;
+	struct jail *j;
 
-	if (__predict_true(j == NULL))
+	if (__predict_true(jail_nobody()))
 		return KAUTH_RESULT_DEFER;
-	if (jail_dying(j))
-		return jail_deny_dying(j, JAIL_SCOPE_VNODE);
-	deny = action & (atomic_load_relaxed(&j->j_vnode_deny[0]) |
-	    (uint64_t)atomic_load_relaxed(&j->j_vnode_deny[1]) << 32);
-	if (__predict_false(deny != 0))
-		return vnode_deny(j, cred, deny);
-	return KAUTH_RESULT_DEFER;
+	if (jail_glance(cred, &j) && (j == NULL ||
+	    (!jail_dying(j) && (action & jail_vnode_deny(j)) == 0)))
+		return KAUTH_RESULT_DEFER;
+	return vnode_asked(cred, action);
 }
 
 static struct {

@@ -195,39 +195,15 @@ const u_int jail_nrules = __arraycount(jail_rules);
 
 __CTASSERT(__arraycount(jail_rules) <= JAIL_MAXRULES);
 
-/* Rules by scope, action and request; 0 for none, else the rule plus 1. */
-#define	NACTIONS	64
-#define	NREQUESTS	64
-__CTASSERT(JAIL_REQ_LAST <= NREQUESTS);
+uint8_t jail_rule_table[JAIL_SCOPE_VNODE][JAIL_NACTIONS][JAIL_NREQUESTS];
+static uint8_t vnode_index[JAIL_NACTIONS];	/* the same of a bit */
 
-static uint8_t rule_index[JAIL_SCOPE_VNODE][NACTIONS][NREQUESTS];
-static uint8_t vnode_index[NACTIONS];
-
-/*
- * The rule for an action and request, or -1 if there is none, which means
- * to deny.  Needs no lock.
- */
-int
-jail_rule_index(u_int scope, kauth_action_t action, u_int request)
-{
-	u_int i;
-
-	KASSERT(scope < JAIL_SCOPE_VNODE);
-
-	if (action >= NACTIONS)
-		return -1;
-	i = request < NREQUESTS ? rule_index[scope][action][request] : 0;
-	if (i == 0)
-		i = rule_index[scope][action][0];
-	return (int)i - 1;
-}
-
-/* The same for a bit of the vnode scope. */
+/* The rule for a bit of the vnode scope, or -1. */
 int
 jail_vnode_index(u_int bit)
 {
 
-	KASSERT(bit < NACTIONS);
+	KASSERT(bit < JAIL_NACTIONS);
 
 	return (int)vnode_index[bit] - 1;
 }
@@ -238,21 +214,29 @@ jail_policy_init(void)
 {
 	const struct jail_rule *ju;
 	uint8_t *slot;
-	u_int i;
+	u_int i, r;
 
 	for (i = 0; i < jail_nrules; i++) {
 		ju = &jail_rules[i];
-		KASSERT(ju->ju_action < NACTIONS);
+		KASSERT(ju->ju_action < JAIL_NACTIONS);
 		if (ju->ju_scope == JAIL_SCOPE_VNODE) {
 			vnode_index[ju->ju_action] = i + 1;
 			continue;
 		}
-		KASSERT(ju->ju_request < NREQUESTS);
-		slot = &rule_index[ju->ju_scope][ju->ju_action]
+		KASSERT(ju->ju_request < JAIL_NREQUESTS);
+		slot = &jail_rule_table[ju->ju_scope][ju->ju_action]
 		    [ju->ju_request];
 		KASSERTMSG(*slot == 0 || *slot == i + 1, "two rules: %s",
 		    ju->ju_name);
 		*slot = i + 1;
+	}
+	/* A rule without a request is for those that have no own. */
+	for (i = 0; i < JAIL_SCOPE_VNODE * JAIL_NACTIONS; i++) {
+		slot = jail_rule_table[i / JAIL_NACTIONS][i % JAIL_NACTIONS];
+		for (r = 1; r < JAIL_NREQUESTS; r++) {
+			if (slot[r] == 0)
+				slot[r] = slot[0];
+		}
 	}
 }
 
@@ -314,6 +298,24 @@ rule_verdict(u_int i, const struct jail_config *jc)
 	return jail_rule_lifted((int)i);
 }
 
+/* What all rules of a jail for an action of the process scope say. */
+static uint8_t
+process_verdict(const struct jail *j, u_int action)
+{
+	const uint8_t *rules = jail_rule_table[JAIL_SCOPE_PROCESS][action];
+	u_int r;
+
+	/* The cap decides too. */
+	if (action == KAUTH_PROCESS_FORK && j->j_config.jc_processes != 0)
+		return X;
+	for (r = 0; r < JAIL_NREQUESTS; r++) {
+		if (rules[r] == 0 || j->j_verdict[rules[r] - 1] !=
+		    j->j_verdict[rules[0] - 1])
+			return X;
+	}
+	return j->j_verdict[rules[0] - 1];
+}
+
 /*
  * Work out a jail's verdicts.  Needs jail_lock.  Listeners may look on:
  * each verdict is the old one or the new one.
@@ -336,6 +338,8 @@ jail_policy_apply(struct jail *j)
 		} else
 			atomic_store_relaxed(&j->j_verdict[i], verdict);
 	}
+	for (i = 0; i < JAIL_NACTIONS; i++)
+		atomic_store_relaxed(&j->j_process[i], process_verdict(j, i));
 	atomic_store_relaxed(&j->j_vnode_deny[0], (uint32_t)deny);
 	atomic_store_relaxed(&j->j_vnode_deny[1], (uint32_t)(deny >> 32));
 }

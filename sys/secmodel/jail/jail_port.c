@@ -105,10 +105,11 @@ port_owner(u_int table, u_int port)
 {
 	uint32_t *page;
 
-	page = atomic_load_consume(&port_pages[table][port / PAGE_PORTS]);
+	page = __atomic_load_n(&port_pages[table][port / PAGE_PORTS],
+	    __ATOMIC_CONSUME);
 	if (page == NULL)
 		return JAIL_HOST;
-	return atomic_load_relaxed(&page[port % PAGE_PORTS]);
+	return jail_load(&page[port % PAGE_PORTS]);
 }
 
 /* Set a port's owner.  Needs jail_lock.  May sleep. */
@@ -345,7 +346,16 @@ bind_verdict(struct jail *j, u_int request)
 	    request);
 
 	KASSERT(i >= 0);
-	return atomic_load_relaxed(&j->j_verdict[i]);
+	return jail_load(&j->j_verdict[i]);
+}
+
+/* Whether a socket is of IPv4 or IPv6, which have our ports. */
+static bool
+socket_inet(const struct socket *so)
+{
+	const int family = so->so_proto->pr_domain->dom_family;
+
+	return family == AF_INET || family == AF_INET6;
 }
 
 /* The table for a socket's protocol. */
@@ -528,26 +538,23 @@ bind_explicit(struct jail *j, kauth_cred_t cred, enum kauth_network_req req,
 }
 
 /*
- * Whether a process of a jail (NULL: of the host) may bind, for the listener
- * of the network scope.  Needs softnet_lock, for inet; takes jail_leaf.
+ * Whether a process may bind.  Needs softnet_lock, for inet; takes jail_leaf.
  *
  * The address is that of the caller for an explicit port.  For a candidate
  * of an automatic choice family and length of the address are whatever was
  * on the stack: so the family is the socket's.
  */
-int
-jail_port_bind(struct jail *j, kauth_cred_t cred, enum kauth_network_req req,
-    struct socket *so, const void *address)
+static __noinline int
+bind_asked(kauth_cred_t cred, enum kauth_network_req req, struct socket *so,
+    const void *address)
 {
 	const struct sockaddr_in *sin = address;	/* as in sockaddr_in6 */
+	struct jail *j = jail_of(cred);
 
-	switch (so->so_proto->pr_domain->dom_family) {
-	case AF_INET:
-	case AF_INET6:
-		break;
-	default:
+	if (j != NULL && jail_dying(j))
+		return jail_deny_dying(j, JAIL_SCOPE_NETWORK);
+	if (!socket_inet(so))
 		return KAUTH_RESULT_DEFER;
-	}
 	if (j == NULL && atomic_load_relaxed(&port_jails) == 0)
 		return KAUTH_RESULT_DEFER;
 
@@ -560,4 +567,27 @@ jail_port_bind(struct jail *j, kauth_cred_t cred, enum kauth_network_req req,
 		return bind_candidate(j, req, so, address, sin->sin_port);
 	atomic_store_relaxed(&auto_lwp, NULL);
 	return bind_explicit(j, cred, req, so, address, ntohs(sin->sin_port));
+}
+
+/*
+ * The same for the listener of the network scope, which is mostly asked by
+ * the host, or for the port that a jail has reserved.
+ */
+int
+jail_port_bind(kauth_cred_t cred, enum kauth_network_req req,
+    struct socket *so, const void *address)
+{
+	const struct sockaddr_in *sin = address;
+	struct jail *j = NULL;
+
+	if (jail_nobody() || jail_glance(cred, &j)) {
+		if (j == NULL) {
+			if (jail_load(&port_jails) == 0)
+				return KAUTH_RESULT_DEFER;
+		} else if (!jail_dying(j) && jail_load(&auto_lwp) == NULL &&
+		    socket_inet(so) && port_owner(socket_table(so),
+		    ntohs(sin->sin_port)) == j->j_id)
+			return KAUTH_RESULT_DEFER;
+	}
+	return bind_asked(cred, req, so, address);
 }

@@ -49,12 +49,12 @@ __KERNEL_RCSID(0, "$NetBSD$");
 #include <sys/errno.h>
 #include <sys/intr.h>
 #include <sys/kernel.h>
-#include <sys/kmem.h>
 #include <sys/lock.h>
 #include <sys/lwp.h>
 #include <sys/mutex.h>
 #include <sys/proc.h>
 #include <sys/sched.h>
+#include <sys/time.h>
 #include <sys/xcall.h>
 
 #include <secmodel/jail/jail_impl.h>
@@ -66,12 +66,6 @@ __KERNEL_RCSID(0, "$NetBSD$");
 /* Who has this priority preempts, in the kernel: kern.sched.kpreempt_pri. */
 extern int	sched_kpreempt_pri;
 
-/* A thread that waits for a processor. */
-struct waiter {
-	const struct lwp *wa_lwp;	/* compared only */
-	u_long		wa_switches;
-};
-
 /* Processors that are held. */
 struct hold {
 	struct cpu_info	*h_cpu;		/* : not this one */
@@ -80,71 +74,44 @@ struct hold {
 };
 
 /*
- * Whether a thread waits for a processor; if so it gets our priority, unless
- * it has a better one, or a fixed one.  Soft interrupts are not preempted.
- * Takes the LWP's lock; switches is how often it has left a processor.
+ * Whether a thread waits for a processor and has had none since then.  Who has
+ * never had one was not preempted.  Needs the LWP's lock.
  */
 static bool
-waiting(struct lwp *l, u_long *switches)
+waiting(struct lwp *l, const struct bintime *since)
 {
-	const pri_t pri = MIN(curlwp->l_priority, MAXPRI_USER);
-	bool waits;
 
-	lwp_lock(l);
-	waits = l->l_stat == LSRUN && (l->l_flag & LW_IDLE) == 0 &&
-	    (l->l_pflag & LP_INTR) == 0;
-	*switches = l->l_ru.ru_nvcsw + l->l_ru.ru_nivcsw;
-	if (waits && l->l_class == SCHED_OTHER && l->l_priority < pri)
-		lwp_changepri(l, pri);
-	lwp_unlock(l);
-	return waits;
+	KASSERT(lwp_locked(l, NULL));
+
+	return l->l_stat == LSRUN && (l->l_flag & LW_IDLE) == 0 &&
+	    (l->l_pflag & LP_INTR) == 0 &&	/* they are not preempted */
+	    l->l_stime.sec != 0 && bintimecmp(&l->l_stime, since, <);
 }
 
 /*
- * Find the threads that wait for a processor; returns how many there are, of
- * which as many as there is room for are noted.  Takes proc_lock.
+ * How many threads wait for a processor and have had none since then.  Each
+ * gets our priority, unless it has a better one, or a fixed one.  Takes
+ * proc_lock.
  */
 static u_int
-find_waiting(struct waiter *waiters, u_int room)
+count_waiting(const struct bintime *since)
 {
+	const pri_t pri = MIN(curlwp->l_priority, MAXPRI_USER);
 	struct lwp *l;
-	u_long switches;
 	u_int n = 0;
 
 	mutex_enter(&proc_lock);
 	LIST_FOREACH(l, &alllwp, l_list) {
-		if (!waiting(l, &switches))
-			continue;
-		if (n < room) {
-			waiters[n].wa_lwp = l;
-			waiters[n].wa_switches = switches;
+		lwp_lock(l);
+		if (waiting(l, since)) {
+			if (l->l_class == SCHED_OTHER && l->l_priority < pri)
+				lwp_changepri(l, pri);
+			n++;
 		}
-		n++;
+		lwp_unlock(l);
 	}
 	mutex_exit(&proc_lock);
 	return n;
-}
-
-/*
- * Whether a thread waits still.  One that has ended does not, nor does another
- * that has its address now, but for the same number of switches.
- */
-static bool
-still_waiting(const struct waiter *wa)
-{
-	struct lwp *l;
-	u_long switches;
-	bool waits = false;
-
-	mutex_enter(&proc_lock);
-	LIST_FOREACH(l, &alllwp, l_list) {
-		if (l == wa->wa_lwp)
-			break;
-	}
-	if (l != NULL)
-		waits = waiting(l, &switches) && switches == wa->wa_switches;
-	mutex_exit(&proc_lock);
-	return waits;
 }
 
 /*
@@ -154,34 +121,22 @@ still_waiting(const struct waiter *wa)
 static int
 wait_for_turns(void)
 {
-	struct waiter *waiters;
-	u_int n, room, ticks = TURN_SECONDS * hz;
-	int error = 0;
+	struct bintime since;
+	u_int ticks;
 
 	/* Who was to be preempted still has been after this. */
 	xc_barrier(0);
-	/* Who comes to wait from now on has left its processor by itself. */
-	for (;;) {
-		room = find_waiting(NULL, 0) + 64;
-		waiters = kmem_alloc(room * sizeof(*waiters), KM_SLEEP);
-		n = find_waiting(waiters, room);
-		if (n <= room)
-			break;
-		kmem_free(waiters, room * sizeof(*waiters));
+	/* Who begins to run from now on leaves its processor by itself. */
+	binuptime(&since);
+	for (ticks = TURN_SECONDS * hz; count_waiting(&since) > 0; ticks--) {
+		if (ticks == 0) {
+			printf("secmodel_jail: threads have no turn for"
+			    " %d seconds\n", TURN_SECONDS);
+			return EBUSY;
+		}
+		(void)kpause("jailquiet", false, 1, NULL);
 	}
-	while (error == 0 && n > 0) {
-		if (!still_waiting(&waiters[n - 1]))
-			n--;
-		else if (ticks-- == 0)
-			error = EBUSY;
-		else
-			(void)kpause("jailquiet", false, 1, NULL);
-	}
-	if (error != 0)
-		printf("secmodel_jail: threads have no turn for %d seconds\n",
-		    TURN_SECONDS);
-	kmem_free(waiters, room * sizeof(*waiters));
-	return error;
+	return 0;
 }
 
 /*

@@ -358,24 +358,24 @@ func TestChildOfInit(t *testing.T) {
 	for _, c := range []Proc{child, other, grandchild} {
 		t.Cleanup(func() { end(c) })
 	}
-	asks := func(t Proc) map[string]error {
-		soft, hard := t.Limits()
-		return map[string]error{
-			"signal": p.Signal(t, 9), "ptrace": p.Ptrace(t, 9), "limit": p.Rlimit(t, ReqProcessRlimitSet, 8, soft[8], hard[8]),
-		}
-	}
 	see := func(who string, c Proc, want error) {
 		t.Helper()
-		for name, err := range asks(c) {
-			want := want
-			if name == "ptrace" && want != nil {
-				want = syscall.ESRCH // who may not be looked into is not there
-			}
-			if err != want {
-				t.Errorf("%s of %s: %v, want %v", name, who, err, want)
+		soft, hard := c.Limits()
+		for by, asker := range map[string]Proc{"another": p, "who has init's own credential": grandchild} {
+			for name, err := range map[string]error{
+				"signal": asker.Signal(c, 9), "ptrace": asker.Ptrace(c, 9), "limit": asker.Rlimit(c, ReqProcessRlimitSet, 8, soft[8], hard[8]),
+			} {
+				want := want
+				if name == "ptrace" && want != nil {
+					want = syscall.ESRCH // who may not be looked into is not there
+				}
+				if err != want {
+					t.Errorf("%s of %s by %s: %v, want %v", name, who, by, err, want)
+				}
 			}
 		}
 	}
+	see("init", init, syscall.EPERM)
 	see("a child of init", child, syscall.EPERM)
 	see("another's child", other, nil)
 	see("its own child", grandchild, nil)

@@ -49,7 +49,7 @@ hk_proc_exit(struct proc *p)
 		n = LIST_NEXT(c, p_sibling);
 		LIST_REMOVE(c, p_sibling);
 		LIST_INSERT_HEAD(&heir->p_children, c, p_sibling);
-		c->p_pptr = heir;
+		atomic_store_relaxed(&c->p_pptr, heir);	/* looked at without locks */
 		c->p_ppid = heir->p_pid;
 	}
 	LIST_REMOVE(p, p_list);

@@ -23,6 +23,12 @@
 #define	__diagused
 #define	__debugused		__unused
 #define	__printflike(f, a)	__attribute__((__format__(__printf__, f, a)))
+#ifndef __noinline
+#define	__noinline		__attribute__((__noinline__))
+#endif
+#ifndef __always_inline
+#define	__always_inline		__attribute__((__always_inline__))
+#endif
 #define	__predict_true(e)	__builtin_expect((e) != 0, 1)
 #define	__predict_false(e)	__builtin_expect((e) != 0, 0)
 #define	__arraycount(a)		(sizeof(a) / sizeof((a)[0]))
