@@ -50,13 +50,11 @@ func init() {
 			if _, err := unix.Wait4(pid, &ws, 0, nil); err != nil {
 				return fmt.Errorf("wait: %w", err)
 			}
-			signal := ws.StopSignal()
-			switch signal {
-			case -1:
+			if ws.Exited() || ws.Signaled() {
 				return os.ErrProcessDone
-			case unix.SIGSTOP: // from the attachment
-				signal = 0
 			}
+			// Go takes SIGSTOP, which the attachment sends, for a continuation.
+			signal := max(ws.StopSignal(), 0)
 			return call(sysPtrace, 7, uintptr(pid), 1, uintptr(signal)) // PT_CONTINUE
 		}
 		if err := goOn(); err != nil {
