@@ -11,6 +11,7 @@ import (
 type Watcher struct {
 	kq, dir int
 	waker   [2]int
+	file    *os.File // that is watched, until it is closed
 }
 
 // New watches a directory.
@@ -43,17 +44,22 @@ func New(dir string) (*Watcher, error) {
 // Wake makes Wait return. Any goroutine may call it, before Close.
 func (w *Watcher) Wake() { _, _ = unix.Write(w.waker[1], []byte{1}) }
 
-// Wait waits for a change, or Wake. It also watches the file that is being
-// read, from where the reader is: an EVFILT_READ on a file is due when there is
-// more.
+// Wait waits for a change, or Wake. For a file that it has not watched before it
+// returns at once: NetBSD tells nobody of a write that began before he watched
+// (vnode_if.c: vop_write_pre), and to read the file again waits for that one.
 func (w *Watcher) Wait(file *os.File) error {
-	var changes []unix.Kevent_t
-	if file != nil {
-		changes = make([]unix.Kevent_t, 1)
-		unix.SetKevent(&changes[0], int(file.Fd()), unix.EVFILT_READ, unix.EV_ADD|unix.EV_ONESHOT)
+	if file != nil && file != w.file {
+		var change [1]unix.Kevent_t
+		unix.SetKevent(&change[0], int(file.Fd()), unix.EVFILT_VNODE, unix.EV_ADD|unix.EV_CLEAR)
+		change[0].Fflags = unix.NOTE_WRITE | unix.NOTE_EXTEND
+		if _, err := unix.Kevent(w.kq, change[:], nil, nil); err != nil {
+			return os.NewSyscallError("kevent", err)
+		}
+		w.file = file
+		return nil
 	}
 	var events [4]unix.Kevent_t
-	if _, err := unix.Kevent(w.kq, changes, events[:], nil); err != nil && err != unix.EINTR {
+	if _, err := unix.Kevent(w.kq, nil, events[:], nil); err != nil && err != unix.EINTR {
 		return os.NewSyscallError("kevent", err)
 	}
 	return nil
