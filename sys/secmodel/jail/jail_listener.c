@@ -200,8 +200,8 @@ process_request(kauth_action_t action, struct proc *p, void *arg1, void *arg2,
 /*
  * Whether a process is its jail's init to everyone but init: it itself, or
  * made by it and not come to execve(2) yet, with init's memory and files and
- * without the jail's limits.  Needs no lock: the parent stays the same while
- * init lives, and PK_EXEC is set once.
+ * without the jail's limits.  Needs no lock: while init lives only a tracer
+ * takes its place as the parent, which is the host's, and PK_EXEC is set once.
  */
 static bool
 process_guarded(const struct jail *j, const struct proc *p)
