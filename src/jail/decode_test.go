@@ -231,6 +231,7 @@ func TestInvalid(t *testing.T) {
 		{"signal", service + "stop={signal='TREM'}", `x.toml:5:7: unknown signal "TREM"; did you mean "TERM"?`},
 		{"signal stop", service + "stop.signal='STOP'", `x.toml:5:1: unknown signal "STOP"`},
 		{"after", service + "after=['b']", `x.toml:5:8: service a waits for "b", which is no service of this jail`},
+		{"after what never completes", service + "after=['b:completed']\n[[service]]\nname='b'\ncommand=['x']", `x.toml:5:8: service a waits for b to complete, which is always restarted; make it type = "oneshot", or wait for "b"`},
 		{"after state", service + "[[service]]\nname='b'\ncommand=['x']\nafter=['a:redy']", `x.toml:8:8: bad after "a:redy": a service is started, ready or completed; did you mean "ready"?`},
 		{"cycle", service + "after=['c']\n[[service]]\nname='b'\ncommand=['x']\nafter=['a']\n[[service]]\nname='c'\ncommand=['x']\nafter=['b:started']", `x.toml:5:1: services wait for each other: a → c → b → a`},
 		{"self", service + "after=['a']", `x.toml:5:1: services wait for each other: a → a`},

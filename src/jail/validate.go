@@ -187,11 +187,13 @@ func (d *document) services(services []Service) {
 	for i, s := range services {
 		for j, a := range s.After {
 			at := fmt.Sprintf("service[%d].after[%d]", i, j)
-			on, _, err := ParseAfter(a)
+			on, until, err := ParseAfter(a)
 			if err != nil {
 				d.add(at, "%v", err)
-			} else if _, ok := index[on]; !ok {
+			} else if k, ok := index[on]; !ok {
 				d.add(at, "service %s waits for %q, which is no service of this jail%s", s.Name, on, meant(on, names))
+			} else if other := &services[k]; until == "completed" && other.Type == "daemon" && other.Restart == "always" {
+				d.add(at, "service %s waits for %s to complete, which is always restarted; make it type = \"oneshot\", or wait for \"%[2]s\"", s.Name, on)
 			}
 		}
 	}
