@@ -88,3 +88,7 @@ func SyncDir(dir string) error {
 
 // Full says whether an error is that the disk, or a share of it, is full.
 func Full(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) }
+
+// ReadOnly says whether an error is that the file system is, or has become,
+// read-only.
+func ReadOnly(err error) bool { return errors.Is(err, unix.EROFS) }

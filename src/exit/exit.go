@@ -152,6 +152,7 @@ var codes = [...]struct {
 	{syscall.ENOSPC, IO},
 	{syscall.EDQUOT, IO},
 	{syscall.EIO, IO},
+	{syscall.EROFS, IO},
 	{syscall.EPIPE, IO},
 	{syscall.EAGAIN, Temporary},
 	{syscall.EBUSY, Temporary},

@@ -63,6 +63,20 @@ func (l Layout) Lock(name, doing string) (*lock.Lock, error) {
 	}
 }
 
+// LockRunning is Lock for a jail that runs while the file system of the locks
+// takes nothing: who held one before that holds it still, and others lock the
+// running jail's directory.
+func (l Layout) LockRunning(name string) (*lock.Lock, error) {
+	k, err := lock.Borrow(l.lock(name))
+	if errors.Is(err, os.ErrNotExist) {
+		k, err = lock.Borrow(l.Run(name))
+	}
+	if held, is := errors.AsType[*lock.HeldError](err); is {
+		err = &Locked{name, *held}
+	}
+	return k, err
+}
+
 // Locked says whether someone works on the jail.
 func (l Layout) Locked(name string) bool { return lock.Held(l.lock(name)) }
 

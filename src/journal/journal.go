@@ -32,8 +32,9 @@ type Journal struct {
 	Done  bool   // it was done to its end
 	Steps []Step
 
-	path string
-	file *os.File
+	path   string
+	file   *os.File
+	frozen bool // the file system is read-only
 }
 
 // Hook, if a test sets it, is called after each step is recorded and before
@@ -62,8 +63,17 @@ func Begin(path, verb string) (*Journal, error) {
 }
 
 // Open reads the journal that someone left, to go on with it; os.ErrNotExist if
-// none did.
-func Open(path string) (*Journal, error) { return open(path, os.O_RDWR|os.O_APPEND) }
+// none did. Where the file system is read-only its steps can be undone, but
+// nothing recorded, and it stays.
+func Open(path string) (*Journal, error) {
+	j, err := open(path, os.O_RDWR|os.O_APPEND)
+	if durable.ReadOnly(err) {
+		if j, err = open(path, os.O_RDONLY); err == nil {
+			j.frozen = true
+		}
+	}
+	return j, err
+}
 
 // Read is Open only to look, which a disk that takes nothing allows too.
 func Read(path string) (*Journal, error) {
@@ -188,6 +198,9 @@ func (j *Journal) write(kind string, args []string) error {
 	line := kind
 	for _, a := range args {
 		line += " " + strconv.Quote(a)
+	}
+	if j.frozen {
+		return &os.PathError{Op: "write", Path: j.path, Err: unix.EROFS}
 	}
 	st, err := j.file.Stat()
 	if err != nil {

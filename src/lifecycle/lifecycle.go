@@ -79,6 +79,13 @@ func (h *Host) locked(ctx context.Context, name, doing string, f func() error) e
 		return err
 	}
 	lock, err := h.Layout.Lock(name, doing)
+	if durable.ReadOnly(err) && doing == verbStop {
+		// To stop a jail must be possible whatever has become of the disk.
+		var running error
+		if lock, running = h.Layout.LockRunning(name); !errors.Is(running, os.ErrNotExist) {
+			err = running
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -155,7 +162,7 @@ func (h *Host) end(ctx context.Context, name string) error {
 // undo undoes a journal's steps.
 func (h *Host) undo(ctx context.Context, name string, j *journal.Journal) error {
 	undo := h.Store.Undo()
-	return j.Undo(func(s journal.Step) error {
+	err := j.Undo(func(s journal.Step) error {
 		switch s.Kind {
 		case stepKernel:
 			return h.end(ctx, name)
@@ -168,6 +175,11 @@ func (h *Host) undo(ctx context.Context, name string, j *journal.Journal) error 
 		}
 		return err
 	})
+	if durable.ReadOnly(err) {
+		h.note(name, "what is left on the disk stays until the next start, or: jailmgr repair %s: %v", name, err)
+		err = nil
+	}
+	return err
 }
 
 // undoTime bounds what is done after the caller's context has ended.

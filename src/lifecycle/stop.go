@@ -44,9 +44,9 @@ func (h *Host) stop(ctx context.Context, name string, timeout time.Duration) (bo
 		return false, err
 	}
 	if !j.Has(stepStop) {
-		// On a full disk a stop goes on without: what it might leave is found
-		// to have ended by itself.
-		if err := j.Record(false, stepStop); err != nil && !durable.Full(err) {
+		// On a disk that takes nothing a stop goes on without: what it might
+		// leave is found to have ended by itself.
+		if err := j.Record(false, stepStop); err != nil && !durable.Full(err) && !durable.ReadOnly(err) {
 			return true, errors.Join(err, j.Close())
 		}
 	}

@@ -26,7 +26,7 @@ func (e *HeldError) Error() string { return fmt.Sprintf("locked by process %d", 
 // Lock is held until Unlock, or until the process ends.
 type Lock struct {
 	file *os.File
-	path string
+	path string // "": it is borrowed
 }
 
 // Take takes the lock at path, or at once gives a *HeldError. The directory
@@ -62,6 +62,23 @@ func Take(path, doing string) (*Lock, error) {
 	}
 }
 
+// Borrow is Take where a file system takes nothing any more: it locks what is
+// there, a file or a directory, and leaves it as it is.
+func Borrow(path string) (*Lock, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := flock(f, unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		defer f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, holder(f)
+		}
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	return &Lock{file: f}, nil
+}
+
 func holder(f *os.File) *HeldError {
 	line := make([]byte, 256)
 	n, _ := f.ReadAt(line, 0) // what can not be read is not known
@@ -87,9 +104,16 @@ func flock(f *os.File, how int) error {
 	}
 }
 
-// Unlock gives the lock back, and removes its file.
+// Unlock gives the lock back, and removes its file, unless it is borrowed or
+// the file system has become read-only.
 func (k *Lock) Unlock() error {
-	return errors.Join(os.Remove(k.path), k.file.Close())
+	var err error
+	if k.path != "" {
+		if err = os.Remove(k.path); durable.ReadOnly(err) {
+			err = nil
+		}
+	}
+	return errors.Join(err, k.file.Close())
 }
 
 // Held says whether someone holds the lock at path.
@@ -97,7 +121,7 @@ func Held(path string) bool { return Holder(path) != nil }
 
 // Holder is who holds the lock at path, or nil.
 func Holder(path string) *HeldError {
-	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0)
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return nil
 	}
@@ -113,7 +137,7 @@ func Holder(path string) *HeldError {
 // Wait returns when the one who holds the lock at path now, if there is one,
 // holds it no more, or with ctx's error.
 func Wait(ctx context.Context, path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0)
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}

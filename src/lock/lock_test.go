@@ -86,3 +86,34 @@ func TestWait(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What is borrowed is there before and after, a directory too.
+func TestBorrow(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "web")
+	if _, err := Borrow(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("nothing is there: %v", err)
+	}
+	taken, err := Take(path, "start it")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Borrow(path)
+	if held, ok := errors.AsType[*HeldError](err); !ok || *held != (HeldError{os.Getpid(), "start it"}) {
+		t.Errorf("borrowed from its holder: %v", err)
+	}
+	k, err := Borrow(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Borrow(dir)
+	if held, ok := errors.AsType[*HeldError](err); !ok || *held != (HeldError{}) {
+		t.Errorf("borrowed twice: %v", err)
+	}
+	if err := errors.Join(k.Unlock(), taken.Unlock()); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(dir); err != nil {
+		t.Error(err)
+	}
+}

@@ -11,6 +11,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"jails/src/durable"
 )
 
 // Spool is a mapped file, the only memory that ever holds bytes that were
@@ -323,7 +325,7 @@ func (s *Spool) remove() error {
 	if s.file == nil || !s.empty() {
 		return nil
 	}
-	if err := os.Remove(s.file.Name()); !errors.Is(err, os.ErrNotExist) {
+	if err := os.Remove(s.file.Name()); !errors.Is(err, os.ErrNotExist) && !durable.ReadOnly(err) {
 		return err
 	}
 	return nil

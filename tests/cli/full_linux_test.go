@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"jails/src/lock"
 	"jails/tests/host"
 )
 
@@ -159,20 +160,65 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// A disk that takes nothing is when one looks at the jails.
+// A disk that takes nothing is when one looks at the jails, and stops them.
 func TestReadOnlyDisk(t *testing.T) {
 	s := newSmall(t)
 	s.Run(t, "jailmgr", "create", "web", "--root", s.root, "-x", "sleep 1000")
+	s.Run(t, "jailmgr", "create", "db", "--root", s.root, "-x", "sleep 1000")
 	s.Run(t, "jailmgr", "start", "web")
-	defer s.Run(t, "jailmgr", "stop", "web")
 	if err := errors.Join(unix.Mount(s.dir, s.dir, "", unix.MS_BIND|unix.MS_REC, ""),
 		unix.Mount("", s.dir, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, "")); err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Unmount(s.dir, unix.MNT_DETACH)
+	frozen := true
+	defer func() {
+		if frozen {
+			_ = unix.Unmount(s.dir, unix.MNT_DETACH)
+		}
+	}()
 	for _, line := range []string{"jailmgr status", "jailmgr list", "jailmgr check", "jailmgr logs web", "jailmgr audit", "jailmgr service web", "jailctl ps"} {
 		if out := s.Run(t, strings.Fields(line)[0], strings.Fields(line)[1:]...); strings.Contains(out, "read-only") || line == "jailmgr status" && !strings.Contains(out, "web   running") {
 			t.Errorf("%s: %s", line, out)
 		}
 	}
+	// What could not be started again is not stopped for that.
+	for _, line := range []string{"restart web", "reload web", "start db", "stop db"} {
+		out, err := s.Command(t.Context(), "jailmgr", strings.Fields(line)...).CombinedOutput()
+		if failed, is := errors.AsType[*exec.ExitError](err); !is || failed.ExitCode() != 74 || !strings.Contains(string(out), "read-only file system") {
+			t.Errorf("%s: %v: %s", line, err, out)
+		}
+	}
+	// It is one administrator's at a time there too: whoever has locked the
+	// running jail.
+	k, err := lock.Borrow(filepath.Join(s.dir, "var/run/jails/web"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := s.Command(t.Context(), "jailmgr", "stop", "web").CombinedOutput()
+	if failed, is := errors.AsType[*exec.ExitError](err); !is || failed.ExitCode() != 75 || !strings.Contains(string(out), "another jailmgr works on jail web") {
+		t.Errorf("%v: %s", err, out)
+	}
+	if err := k.Unlock(); err != nil {
+		t.Error(err)
+	}
+	for range 2 { // the second time there is nothing left to do
+		if out := s.Run(t, "jailmgr", "stop", "web"); !strings.Contains(out, "Stopped jail web") || !strings.Contains(out, "web: what is left on the disk stays until the next start") ||
+			strings.Contains(out, "killed") {
+			t.Error(out)
+		}
+	}
+	if out := s.Run(t, "jailctl", "list", "--json"); strings.TrimSpace(out) != "[]" {
+		t.Error(out)
+	}
+	frozen = false
+	if err := unix.Unmount(s.dir, unix.MNT_DETACH); err != nil {
+		t.Fatal(err)
+	}
+	if out := s.Run(t, "jailmgr", "start", "web"); !strings.Contains(out, "Started jail web") {
+		t.Error(out)
+	}
+	if out := s.Run(t, "jailmgr", "logs", "web"); !strings.Contains(out, "all services are down") {
+		t.Errorf("not stopped in order: %s", out)
+	}
+	s.Run(t, "jailmgr", "stop", "web")
 }
