@@ -26,7 +26,7 @@ func Main(_ []string, _ io.Reader, _, stderr io.Writer) int {
 		if err != nil {
 			return err
 		}
-		return errors.Join(c.Enter(secmodel.ID(id), true), c.Close())
+		return errors.Join(c.Enter(secmodel.ID(id), secmodel.EnterInit), c.Close())
 	}, syslogPaths...)
 }
 

@@ -33,7 +33,17 @@ const (
 	commandDestroy = 5
 )
 
-const enterInit = 0x0001
+// Entry says how a process enters a jail: nothing, or some of these.
+type Entry uint32
+
+const (
+	// EnterInit makes it the jail's init process, which has none of the jail's
+	// limits and which nothing in the jail can signal or trace.
+	EnterInit Entry = 0x0001
+	// EnterExec guards it as init is until it executes a program. On Linux it
+	// does nothing.
+	EnterExec Entry = 0x0002
+)
 
 const (
 	setLevel     = 0x0001

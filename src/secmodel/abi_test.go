@@ -49,7 +49,8 @@ var constants = map[string]int{
 	"JAIL_STATE_CREATING": int(Creating), "JAIL_STATE_ACTIVE": int(Active), "JAIL_STATE_DYING": int(Dying),
 
 	"JAIL_COMMAND_CREATE": commandCreate, "JAIL_COMMAND_SET": commandSet, "JAIL_COMMAND_ENTER": commandEnter,
-	"JAIL_COMMAND_KILL": commandKill, "JAIL_COMMAND_DESTROY": commandDestroy, "JAIL_ENTER_INIT": enterInit,
+	"JAIL_COMMAND_KILL": commandKill, "JAIL_COMMAND_DESTROY": commandDestroy, "JAIL_ENTER_INIT": int(EnterInit),
+	"JAIL_ENTER_EXEC": int(EnterExec),
 
 	"JAIL_SET_LEVEL": setLevel, "JAIL_SET_ALLOW": setAllow, "JAIL_SET_DENY": setDeny, "JAIL_SET_STRICT": setStrict,
 	"JAIL_SET_PROCESSES": setProcesses, "JAIL_SET_LIMITS": setLimits, "JAIL_SET_PORTS": setPorts,

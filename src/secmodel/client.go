@@ -91,8 +91,7 @@ func (c *Client) Set(id ID, change Change) error {
 }
 
 // Enter puts this process, with all its threads, into the jail, for good: its
-// root directory, credential and limits; with init it becomes the jail's init
-// process, which nothing in the jail can signal or trace.
+// root directory, credential and limits.
 //
 // The caller must be root on the host, the leader of a session without a
 // terminal, and must have no directory open. On NetBSD only the calling
@@ -104,11 +103,8 @@ func (c *Client) Set(id ID, change Change) error {
 //
 // If it fails the process is not in the jail, but on Linux it may have a
 // system call filter that answers as for the host.
-func (c *Client) Enter(id ID, init bool) error {
-	q := requestData{command: commandEnter, id: uint32(id)}
-	if init {
-		q.flags = enterInit
-	}
+func (c *Client) Enter(id ID, how Entry) error {
+	q := requestData{command: commandEnter, flags: uint32(how), id: uint32(id)}
 	_, err := c.command(&q, nil, "enter", id.String())
 	return err
 }

@@ -410,7 +410,7 @@ func TestMain(m *testing.M) {
 func enterAsChild() int {
 	c, err := Open()
 	if err == nil {
-		err = c.Enter(3, true)
+		err = c.Enter(3, EnterInit|EnterExec)
 	}
 	if err != nil {
 		fmt.Println(err)
@@ -464,7 +464,7 @@ func TestEnter(t *testing.T) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if want := (requestData{abi: abiVersion, command: commandEnter, flags: enterInit, id: 3}); got != want {
+	if want := (requestData{abi: abiVersion, command: commandEnter, flags: 3, id: 3}); got != want {
 		t.Errorf("%+v", got)
 	}
 	if f.listened < 0 {

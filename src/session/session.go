@@ -98,7 +98,7 @@ func (p *Program) Exec(k *secmodel.Client) error {
 	if p.Leaving != nil {
 		p.Leaving(true)
 	}
-	if err := k.Enter(p.Jail, false); err != nil {
+	if err := k.Enter(p.Jail, secmodel.EnterExec); err != nil {
 		if p.Leaving != nil {
 			p.Leaving(false)
 		}

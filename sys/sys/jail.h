@@ -93,6 +93,8 @@
 
 /* Flags of JAIL_COMMAND_ENTER. */
 #define	JAIL_ENTER_INIT		0x0001	/* as init, without limits */
+#define	JAIL_ENTER_EXEC		0x0002	/* guarded as init is, until it
+					   executes a program */
 
 /* What JAIL_COMMAND_SET changes; the rest of the config stays as it is. */
 #define	JAIL_SET_LEVEL		0x0001

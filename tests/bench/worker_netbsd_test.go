@@ -150,7 +150,7 @@ func settle(jail secmodel.ID, root string) error {
 	if err != nil {
 		return err
 	}
-	return model.Enter(jail, false)
+	return model.Enter(jail, 0)
 }
 
 const (

@@ -45,8 +45,8 @@ type part struct {
 	Before  []string    // verbs, before all else
 	Observe bool        // Linux: let hostkern answer, as for a host process
 	Jail    secmodel.ID // 0: stay on the host
-	Init    bool        // as the jail's init
-	Root    string      // of a host process: where to chroot(2) to
+	Entry   secmodel.Entry
+	Root    string // of a host process: where to chroot(2) to
 	UID     int
 	Follow  bool // in the suite's session, not in one of its own
 	Known   bool // open the model before entering, for the own-record tests
@@ -159,7 +159,7 @@ func (p part) become() error {
 		known = c
 	}
 	if p.Jail != 0 {
-		if err := enter(p.Jail, p.Init); err != nil {
+		if err := enter(p.Jail, p.Entry); err != nil {
 			return err
 		}
 	}
@@ -174,12 +174,12 @@ func (p part) become() error {
 	return nil
 }
 
-func enter(id secmodel.ID, init bool) error {
+func enter(id secmodel.ID, how secmodel.Entry) error {
 	c, err := secmodel.Open()
 	if err != nil {
 		return err
 	}
-	return c.Enter(id, init)
+	return c.Enter(id, how)
 }
 
 // descriptor reads and writes a descriptor without Go's poller.

@@ -156,7 +156,7 @@ func init() {
 		}()
 		runtime.LockOSThread()
 		for {
-			err := c.Enter(secmodel.ID(n[0]), false)
+			err := c.Enter(secmodel.ID(n[0]), 0)
 			refused, ok := errors.AsType[*secmodel.Refused](err)
 			switch {
 			case ok && refused.Reason == secmodel.ReasonExec:

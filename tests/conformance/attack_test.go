@@ -66,7 +66,7 @@ func init() {
 				runtime.LockOSThread()
 				defer runtime.UnlockOSThread()
 				<-begin
-				err := c.Enter(secmodel.ID(n[1+i%len(n[1:])]), false)
+				err := c.Enter(secmodel.ID(n[1+i%len(n[1:])]), 0)
 				mu.Lock()
 				defer mu.Unlock()
 				if told = append(told, err); err == nil {

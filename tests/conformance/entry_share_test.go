@@ -97,7 +97,7 @@ func init() {
 		if err != nil {
 			return "", fmt.Errorf("clone: %w", err)
 		}
-		return strconv.Itoa(pid), enter(secmodel.ID(n[0]), false)
+		return strconv.Itoa(pid), enter(secmodel.ID(n[0]), 0)
 	})
 }
 

@@ -210,13 +210,13 @@ func TestEntryNeedsALivingJail(t *testing.T) {
 func TestOneInit(t *testing.T) {
 	need(t)
 	j := newJail(t, secmodel.Config{})
-	first := start(t, part{Jail: j.id, Init: true})
+	first := start(t, part{Jail: j.id, Entry: secmodel.EnterInit})
 	check(t, j.record(t).Init == first.pid, "init is %d, want %d", j.record(t).Init, first.pid)
-	_, got, err := launch(part{Jail: j.id, Init: true})
+	_, got, err := launch(part{Jail: j.id, Entry: secmodel.EnterInit})
 	check(t, err == nil && got.Reason == int(secmodel.ReasonHasInit), "a second init: reason %d (%s) %v", got.Reason, got.Error, err)
 	first.end()
 	eventually(t, "the jail's init is gone from its record", func() bool { return j.record(t).Init == 0 })
-	second := start(t, part{Jail: j.id, Init: true})
+	second := start(t, part{Jail: j.id, Entry: secmodel.EnterInit})
 	check(t, j.record(t).Init == second.pid, "init is %d, want %d", j.record(t).Init, second.pid)
 }
 
@@ -297,6 +297,6 @@ func TestLimitsAreSetAtEntry(t *testing.T) {
 	got := j.actor(t, 0).do(t, "limit")
 	check(t, got.Value == fmt.Sprint(77, 99), "files limit in the jail is %q %s, want 77 99", got.Value, got.Error)
 	outside := start(t, part{}).do(t, "limit")
-	got = start(t, part{Jail: j.id, Init: true}).do(t, "limit")
+	got = start(t, part{Jail: j.id, Entry: secmodel.EnterInit}).do(t, "limit")
 	check(t, got.Value == outside.Value, "the files limit of init is %q %s, want the host's, %s", got.Value, got.Error, outside.Value)
 }

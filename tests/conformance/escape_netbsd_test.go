@@ -203,7 +203,7 @@ func TestEscapes(t *testing.T) {
 	t.Run("program", func(t *testing.T) {
 		// /proc/N/file is the program itself, on the host's file system.
 		j, a := inside(t)
-		init := start(t, part{Jail: j.id, Init: true})
+		init := start(t, part{Jail: j.id, Entry: secmodel.EnterInit})
 		for _, name := range []string{"file", "fd/0", "exe"} {
 			path := fmt.Sprintf("/proc/%d/%s", init.pid, name)
 			got := a.do(t, "chmod", path, "700")

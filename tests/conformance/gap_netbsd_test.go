@@ -63,7 +63,7 @@ func init() {
 
 	show("Signals by descriptors", func(t *testing.T) {
 		j := strictest(t)
-		a, init := j.actor(t, 0), start(t, part{Jail: j.id, Init: true})
+		a, init := j.actor(t, 0), start(t, part{Jail: j.id, Entry: secmodel.EnterInit})
 		for who, target := range map[string]*actor{"the host": start(t, part{}), "another jail": strictest(t).actor(t, 0), "the jail's init": init} {
 			must(t, target.do(t, "hear"))
 			got := a.do(t, "announce", strconv.Itoa(target.pid))
@@ -143,13 +143,6 @@ func init() {
 			return "", errno
 		}
 		return strconv.Itoa(int(value)), nil
-	})
-
-	show("Programs that enter", func(t *testing.T) {
-		j := strictest(t)
-		a, entered := j.actor(t, 0), j.actor(t, 0)
-		got := a.do(t, "chmod", fmt.Sprintf("/proc/%d/file", entered.pid), "755")
-		open(t, got.Error == "", "root in a jail changes the mode of the host's program that has entered: %s", got.Error)
 	})
 
 	show("Users of connections", func(t *testing.T) {

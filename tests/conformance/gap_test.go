@@ -27,7 +27,6 @@ var gaps = []string{
 	"Local sockets",
 	"Passed descriptors",
 	"Files kept open",
-	"Programs that enter",
 	"Locks of files",
 	"Links in a jail's files",
 	"Set-user-id programs",

@@ -259,7 +259,7 @@ func TestInitIsProtected(t *testing.T) {
 	need(t)
 	for name, level := range levels {
 		j := newJail(t, secmodel.Config{Level: level, Allow: words(t)})
-		init := start(t, part{Jail: j.id, Init: true})
+		init := start(t, part{Jail: j.id, Entry: secmodel.EnterInit})
 		pid := strconv.Itoa(init.pid)
 		for who, uid := range uids {
 			a := j.actor(t, uid)
@@ -295,7 +295,7 @@ func TestKillEveryone(t *testing.T) {
 	need(t)
 	j, k := newJail(t, secmodel.Config{}), newJail(t, secmodel.Config{})
 	a, fellow := j.actor(t, 0), j.actor(t, 0)
-	init := start(t, part{Jail: j.id, Init: true})
+	init := start(t, part{Jail: j.id, Entry: secmodel.EnterInit})
 	others := []*actor{k.actor(t, 0), k.actor(t, user), start(t, part{}), start(t, part{UID: user}), init}
 	if got := a.do(t, "kill", "-1", strconv.Itoa(int(unix.SIGKILL))); got.Error != "" {
 		check(t, false, "kill -1: %s", got.Error)

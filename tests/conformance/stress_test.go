@@ -176,7 +176,7 @@ func (s *stress) enter(*secmodel.Client) {
 		time.Sleep(time.Millisecond)
 		return
 	}
-	a, got, err := launch(part{Jail: id, Init: rand.IntN(3) == 0})
+	a, got, err := launch(part{Jail: id, Entry: secmodel.Entry(rand.IntN(4))})
 	if err != nil {
 		// Killed in the moment between its entry and its answer.
 		s.count("enter, killed")

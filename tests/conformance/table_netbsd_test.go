@@ -13,7 +13,7 @@ var reasons = map[string][]string{
 		"network pvc.add", "network strip.add", "network forwsrcrt", "network smb.shareaccess", "network smb.sharecreate",
 		"network smb.vcaccess", "network smb.vccreate", "machdep cacheflush", "machdep pxg", "device tty.virtual",
 		"vnode readtimes", "vnode readflags", "vnode readsysflags", "vnode readsecurity", "vnode readattributes",
-		"vnode writeattributes", "vnode readextattr", "vnode writeextattr",
+		"vnode writeattributes",
 	},
 	"sysctl.modify is asked first, and denies": {
 		"system setidcore", "system time.rtcoffset", "system time.timecounters", "system kernaddr", "system mapvazero",

@@ -93,7 +93,7 @@ func init() {
 		if err != nil {
 			return "", err
 		}
-		return "", enter(secmodel.ID(id[0]), len(id) > 1)
+		return "", enter(secmodel.ID(id[0]), 0)
 	})
 
 	// bind PROTOCOL ADDRESS PORT [reuse|listen|listening]: the port, as

@@ -11,6 +11,9 @@ import (
 const (
 	sysRevoke = 56
 	sfArchive = 0x00010000
+
+	sysExtattrGet = 362
+	users         = 1 // EXTATTR_NAMESPACE_USER
 )
 
 func init() {
@@ -23,6 +26,14 @@ func init() {
 				return err
 			}
 			return unix.Chflags("/tmp/file", 0)
+		}},
+		attempt{name: "extattr set", rules: []string{"vnode writeextattr"}, do: func(int) error {
+			value, _ := buffer(1)
+			return call(sysExtattrSet, text("/tmp/file"), users, text("conformance"), value, 1)
+		}},
+		attempt{name: "extattr get", rules: []string{"vnode readextattr"}, do: func(int) error {
+			value, _ := buffer(1)
+			return call(sysExtattrGet, text("/tmp/file"), users, text("conformance"), value, 1)
 		}},
 		attempt{name: "revoke", rules: []string{"vnode revoke"}, do: func(int) error {
 			// Nobody has it open.

@@ -92,7 +92,11 @@ func clientMain(args []string) int {
 		if n, err = strconv.Atoi(id); err == nil {
 			var c *secmodel.Client
 			if c, err = secmodel.Open(); err == nil {
-				err = c.Enter(secmodel.ID(n), init)
+				var how secmodel.Entry
+				if init {
+					how = secmodel.EnterInit
+				}
+				err = c.Enter(secmodel.ID(n), how)
 			}
 		}
 	}

@@ -103,6 +103,7 @@ func (c *client) enter(q *request) reply {
 		c.abandon()
 		return reply{err: unix.EIO, fd: -1}
 	}
+	c.h.execed(p.pid) // Linux tells of it, but too late for who is asked about it
 	c.h.saveState()
 	c.h.debug("jail %d: process %d enters", cmd.ID, p.pid)
 	return y

@@ -224,12 +224,27 @@ cred_changed(struct jail_cred_bucket *b)
 	atomic_store_release(&b->cb_sequence, b->cb_sequence + 1);
 }
 
+/* Let a node be of who is entering, or not.  Needs jail_leaf. */
+static void
+cred_mark(struct jail_cred_node *n, bool entering)
+{
+	struct jail *j = n->cn_jail;
+
+	KASSERT(mutex_owned(&jail_leaf));
+
+	if (n->cn_entering == entering)
+		return;
+	n->cn_entering = entering;
+	atomic_store_relaxed(&j->j_entering,
+	    entering ? j->j_entering + 1 : j->j_entering - 1);
+}
+
 /*
  * Give a credential to a jail, in place of another if it had one; a node is
  * free if it had none.  Needs jail_leaf.
  */
 static void
-cred_attach(kauth_cred_t cred, struct jail *j)
+cred_attach(kauth_cred_t cred, struct jail *j, bool entering)
 {
 	struct jail_cred_bucket *b = jail_cred_bucket(cred);
 	struct jail_cred_node *n;
@@ -239,9 +254,11 @@ cred_attach(kauth_cred_t cred, struct jail *j)
 	jail_hold(j);
 	n = cred_lookup(cred);
 	if (n != NULL) {
+		cred_mark(n, false);
 		jail_release(n->cn_jail);
 		/* One word: readers see the one or the other. */
 		atomic_store_release(&n->cn_jail, j);
+		cred_mark(n, entering);
 		return;
 	}
 	KASSERT(cred_nfree > 0);
@@ -254,15 +271,17 @@ cred_attach(kauth_cred_t cred, struct jail *j)
 	atomic_store_relaxed(&n->cn_next, b->cb_first);
 	atomic_store_release(&b->cb_first, n);
 	cred_changed(b);
+	cred_mark(n, entering);
 	atomic_store_relaxed(&jail_cred_count, jail_cred_count + 1);
 }
 
 /*
- * Give a credential to a jail, and leave the reserve as it is.  The caller
- * holds both.  May sleep; takes jail_leaf.
+ * Give a credential to a jail, with entering until its process executes, and
+ * leave the reserve as it is.  The caller holds both.  May sleep; takes
+ * jail_leaf.
  */
 void
-jail_cred_attach(kauth_cred_t cred, struct jail *j)
+jail_cred_attach(kauth_cred_t cred, struct jail *j, bool entering)
 {
 	struct cred_chunk *cc;
 
@@ -275,13 +294,44 @@ jail_cred_attach(kauth_cred_t cred, struct jail *j)
 		mutex_spin_enter(&jail_leaf);
 		cred_add_chunk(cc);
 	}
-	cred_attach(cred, j);
+	cred_attach(cred, j, entering);
 	mutex_spin_exit(&jail_leaf);
 }
 
 /*
- * Give a copy of a jailed credential to its jail.  Does not sleep; takes
- * jail_leaf.
+ * Whether a process has entered a jail and not executed since.  p_lock need
+ * not be held, as for jail_of_proc().  Takes jail_leaf.
+ */
+bool
+jail_cred_entering(const struct proc *p)
+{
+	const struct jail_cred_node *n;
+	kauth_cred_t cred;
+	bool entering;
+
+	do {
+		cred = atomic_load_relaxed(&p->p_cred);
+		mutex_spin_enter(&jail_leaf);
+		n = cred_lookup(cred);
+		entering = n != NULL && n->cn_entering;
+		mutex_spin_exit(&jail_leaf);
+	} while (atomic_load_relaxed(&p->p_cred) != cred);
+	return entering;
+}
+
+/* A jailed process has executed with this credential.  Takes jail_leaf. */
+void
+jail_cred_entered(kauth_cred_t cred)
+{
+
+	mutex_spin_enter(&jail_leaf);
+	cred_mark(cred_lookup(cred), false);
+	mutex_spin_exit(&jail_leaf);
+}
+
+/*
+ * Give a copy of a jailed credential to its jail, as entering as that is.
+ * Does not sleep; takes jail_leaf.
  *
  * What a jailed thread copies to has had its jail from the start.  So a node
  * is taken from the reserve only for a thread that was in a system call, with
@@ -291,7 +341,7 @@ jail_cred_attach(kauth_cred_t cred, struct jail *j)
  * left: a credential that lost its jail would be the host's.
  */
 static void
-cred_attach_copy(kauth_cred_t cred, struct jail *j)
+cred_attach_copy(kauth_cred_t cred, kauth_cred_t of, struct jail *j)
 {
 	struct cred_chunk *cc;
 
@@ -304,7 +354,7 @@ cred_attach_copy(kauth_cred_t cred, struct jail *j)
 		mutex_spin_enter(&jail_leaf);
 		cred_add_chunk(cc);
 	}
-	cred_attach(cred, j);
+	cred_attach(cred, j, cred_lookup(of)->cn_entering);
 	mutex_spin_exit(&jail_leaf);
 }
 
@@ -328,6 +378,7 @@ cred_detach(kauth_cred_t cred)
 	atomic_store_relaxed(np, n->cn_next);
 	cred_changed(b);
 	atomic_store_relaxed(&jail_cred_count, jail_cred_count - 1);
+	cred_mark(n, false);
 	jail_release(n->cn_jail);
 	atomic_store_relaxed(&n->cn_next, cred_free);
 	cred_free = n;
@@ -353,13 +404,13 @@ jail_cred_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
 		 */
 		j = jail_of(curlwp->l_cred);
 		if (j != NULL)
-			jail_cred_attach(cred, j);
+			jail_cred_attach(cred, j, false);
 		break;
 	case KAUTH_CRED_COPY:
 		/* A copy of the host's does not leave its maker's jail. */
 		j = jail_of(cred);
 		if (j != NULL)
-			cred_attach_copy(arg0, j);
+			cred_attach_copy(arg0, cred, j);
 		break;
 	case KAUTH_CRED_FORK:
 		jail_proc_forked(arg1);

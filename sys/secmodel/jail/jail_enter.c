@@ -316,14 +316,17 @@ enter_root(struct proc *p, struct vnode *root)
 	vrele(old);
 }
 
-/* Give the current process to a jail.  Takes p_lock.  May sleep. */
+/*
+ * Give the current process to a jail, with exec guarded until it executes.
+ * Takes p_lock.  May sleep.
+ */
 static void
-enter_cred(struct proc *p, struct jail *j)
+enter_cred(struct proc *p, struct jail *j, bool exec)
 {
 	kauth_cred_t cred;
 
 	cred = kauth_cred_alloc();
-	jail_cred_attach(cred, j);
+	jail_cred_attach(cred, j, exec);
 	proc_crmod_enter();
 	kauth_cred_clone(p->p_cred, cred);
 	proc_crmod_leave(cred, p->p_cred, true);
@@ -395,7 +398,7 @@ jail_enter(struct lwp *l, const struct jail_request *jq,
 	jm = kmem_zalloc(sizeof(*jm), KM_SLEEP);
 	jail_cred_reserve(p->p_nlwps);
 	enter_root(p, j->j_root);
-	enter_cred(p, j);
+	enter_cred(p, j, (jq->jq_flags & JAIL_ENTER_EXEC) != 0);
 	if (jail_observing(j) && jail_proc_crowded(j))
 		(void)jail_deny_cap(j, p->p_cred, 0);
 	jail_proc_add(jm, j, p, init);

@@ -151,6 +151,7 @@ struct jail {
 	u_int		j_nended;		/* p and s, l */
 	struct jail_ticket j_tickets[JAIL_NTICKETS];	/* s */
 	struct proc	*j_init;		/* p l: compared only */
+	u_int		j_entering;		/* s l: nodes with cn_entering */
 	u_int		j_kills;		/* p: how often killed */
 	int		j_signal;		/* p: of the last kill, or 0 */
 	struct jail_ticks j_exited;		/* p: of ended members */
@@ -212,6 +213,7 @@ struct jail_cred_node {
 	struct jail_cred_node *cn_next;	/* s l: of the chain, or of the free */
 	kauth_cred_t	cn_cred;	/* s l */
 	struct jail	*cn_jail;	/* s l */
+	bool		cn_entering;	/* s: no program executed since entry */
 };
 
 struct jail_cred_bucket {
@@ -229,7 +231,9 @@ struct jail *jail_cred_search(kauth_cred_t);
 struct jail *jail_of_proc(struct proc *);
 uint32_t jail_id_of_proc(struct proc *);
 void	jail_cred_reserve(u_int);
-void	jail_cred_attach(kauth_cred_t, struct jail *);
+void	jail_cred_attach(kauth_cred_t, struct jail *, bool);
+bool	jail_cred_entering(const struct proc *);
+void	jail_cred_entered(kauth_cred_t);
 int	jail_cred_cb(kauth_cred_t, kauth_action_t, void *, void *, void *,
 	    void *, void *);
 

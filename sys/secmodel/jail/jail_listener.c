@@ -198,10 +198,12 @@ process_request(kauth_action_t action, struct proc *p, void *arg1, void *arg2,
 }
 
 /*
- * Whether a process is its jail's init to everyone but init: it itself, or
- * made by it and not come to execve(2) yet, with init's memory and files and
- * without the jail's limits.  Needs no lock: while init lives only a tracer
- * takes its place as the parent, which is the host's, and PK_EXEC is set once.
+ * Whether a process runs a program of the host's.  It is its jail's init; or,
+ * to everyone but init, made by it and not come to execve(2) yet, with init's
+ * memory and files and without the jail's limits; or it has entered and not
+ * come to execve(2) yet, which whom it has made meanwhile need not be told.
+ * Takes jail_leaf, or nothing: while init lives only a tracer takes its place
+ * as the parent, which is the host's, and PK_EXEC is set once.
  */
 static bool
 process_guarded(const struct jail *j, const struct proc *p)
@@ -210,9 +212,13 @@ process_guarded(const struct jail *j, const struct proc *p)
 
 	if (p == init)
 		return true;
-	return init != NULL && init != curproc &&
+	if (init != NULL && init != curproc &&
 	    atomic_load_relaxed(&p->p_pptr) == init &&
-	    (atomic_load_relaxed(&p->p_flag) & PK_EXEC) == 0;
+	    (atomic_load_relaxed(&p->p_flag) & PK_EXEC) == 0)
+		return true;
+	return jail_load(&j->j_entering) != 0 &&
+	    atomic_load_relaxed(&p->p_cred) != curlwp->l_cred &&
+	    jail_cred_entering(p);
 }
 
 /* Whether a process is surely not guarded: not init, nor made by it. */

@@ -127,7 +127,7 @@ const struct jail_word jail_words[] = {
 	WORD(MQUEUE, "mqueue",
 	    "remove POSIX message queues; their names are the whole host's"),
 	WORD(EXTATTR, "extattr",
-	    "extended attributes of the system name space"),
+	    "extended attributes of files"),
 	WORD(PROCESS_CONTROL, "process-control",
 	    "change core file names and stop flags of the jail's processes"),
 	WORD(KTRACE, "ktrace",

@@ -413,7 +413,8 @@ member_exit(struct proc *p, void *cookie)
 }
 
 /*
- * Exec hook: a process stays in its jail.  Takes proc_lock and p_lock.
+ * Exec hook: a process stays in its jail, and is guarded no more if it has
+ * entered it.  Takes proc_lock, p_lock and jail_leaf.
  *
  * A thread that was in execve(2) when another one of its process entered a
  * jail still has the host's credential, and execve makes that the process's
@@ -429,8 +430,14 @@ member_exec(struct proc *p, void *cookie)
 
 	KASSERT(p == curproc);
 
-	if (!member_maybe(p) || jail_of(p->p_cred) != NULL)
+	if (!member_maybe(p))
 		return;
+	j = jail_of(p->p_cred);
+	if (j != NULL) {
+		if (jail_load(&j->j_entering) != 0)
+			jail_cred_entered(p->p_cred);
+		return;
+	}
 
 	/* We are its member, if at all, so the jail does not go away. */
 	mutex_enter(&proc_lock);
@@ -441,7 +448,7 @@ member_exec(struct proc *p, void *cookie)
 		return;
 
 	cred = kauth_cred_alloc();
-	jail_cred_attach(cred, j);
+	jail_cred_attach(cred, j, false);
 	proc_crmod_enter();
 	kauth_cred_clone(p->p_cred, cred);
 	proc_crmod_leave(cred, p->p_cred, true);

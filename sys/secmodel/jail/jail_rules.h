@@ -221,8 +221,12 @@ RULE(SYSTEM, KAUTH_SYSTEM_LFS, KAUTH_REQ_SYSTEM_LFS_SEGWAIT,
 RULE(SYSTEM, KAUTH_SYSTEM_LFS, KAUTH_REQ_SYSTEM_LFS_FCNTL,
     X, X, X, NONE,
     "lfs.fcntl", "clean LFS: control")
-RULE(SYSTEM, KAUTH_SYSTEM_FS_EXTATTR, 0, D, X, X, EXTATTR,
-    "fs.extattr", "use extended attributes of the system")
+/*
+ * Whether a file's own may be used is for the vnode scope: there root is let
+ * pass whatever is answered here.
+ */
+RULE(SYSTEM, KAUTH_SYSTEM_FS_EXTATTR, 0, X, X, X, NONE,
+    "fs.extattr", "configure a file system's extended attributes")
 RULE(SYSTEM, KAUTH_SYSTEM_FS_SNAPSHOT, 0, X, X, X, NONE,
     "fs.snapshot", "make snapshots of file systems")
 RULE(SYSTEM, KAUTH_SYSTEM_INTR, 0, X, X, X, NONE,
@@ -591,7 +595,7 @@ RULE(DEVICE, KAUTH_DEVICE_WSCONS_KEYBOARD_KEYREPEAT, 0, X, X, X, NONE,
 RULE(DEVICE, KAUTH_DEVICE_NVMM_CTL, 0, X, X, X, NONE,
     "nvmm.ctl", "control virtual machines")
 
-/* Vnode: file systems decide, but for these two. */
+/* Vnode: file systems decide, but for a few. */
 VRULE(KAUTH_VNODE_READ_DATA, D, D, D, NONE,
     "read", "read files, list directories")
 VRULE(KAUTH_VNODE_WRITE_DATA, D, D, D, NONE,
@@ -626,9 +630,9 @@ VRULE(KAUTH_VNODE_READ_ATTRIBUTES, D, D, D, NONE,
     "readattributes", "read the attributes of files")
 VRULE(KAUTH_VNODE_WRITE_ATTRIBUTES, D, D, D, NONE,
     "writeattributes", "change the attributes of files")
-VRULE(KAUTH_VNODE_READ_EXTATTRIBUTES, D, D, D, NONE,
+VRULE(KAUTH_VNODE_READ_EXTATTRIBUTES, D, X, X, EXTATTR,
     "readextattr", "read extended attributes of files")
-VRULE(KAUTH_VNODE_WRITE_EXTATTRIBUTES, D, D, D, NONE,
+VRULE(KAUTH_VNODE_WRITE_EXTATTRIBUTES, D, X, X, EXTATTR,
     "writeextattr", "change extended attributes of files")
 VRULE(KAUTH_VNODE_RETAIN_SUID, D, D, D, NONE,
     "retainsuid", "keep set-user-id when writing")

@@ -99,7 +99,8 @@ request_check(const struct jail_request *jq, size_t nports,
 	UNUSED(false, jq_reserved);
 	NEEDED(jq->jq_nports == nports, jq_nports);
 	if (jq->jq_command == JAIL_COMMAND_ENTER)
-		NEEDED((jq->jq_flags & ~JAIL_ENTER_INIT) == 0, jq_flags);
+		NEEDED((jq->jq_flags & ~(JAIL_ENTER_INIT | JAIL_ENTER_EXEC)) ==
+		    0, jq_flags);
 	else
 		UNUSED(false, jq_flags);
 	NEEDED((jq->jq_id == 0) == create, jq_id);

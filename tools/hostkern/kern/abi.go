@@ -32,6 +32,7 @@ const (
 	Strict       = C.JAIL_STRICT
 	Observe      = C.JAIL_OBSERVE
 	EnterInit    = C.JAIL_ENTER_INIT
+	EnterExec    = C.JAIL_ENTER_EXEC
 )
 
 // Config is struct jail_config.

@@ -208,7 +208,7 @@ func TestUnknownFields(t *testing.T) {
 		"unknown command":   {Command: 99, ID: id},
 		"reserved":          {Command: CommandKill, ID: id, Signal: 9, Reserved: 1},
 		"flags of kill":     {Command: CommandKill, ID: id, Signal: 9, Flags: 1},
-		"flags of enter":    {Command: CommandEnter, ID: id, Flags: 2},
+		"flags of enter":    {Command: CommandEnter, ID: id, Flags: 4},
 		"id of create":      {Command: CommandCreate, ID: id},
 		"no id":             {Command: CommandDestroy},
 		"no mask":           {Command: CommandSet, ID: id},
@@ -387,6 +387,57 @@ func TestChildOfInit(t *testing.T) {
 	}
 	child.Exec()
 	see("a child that has executed", child, nil)
+}
+
+// Who has entered to execute is guarded as init is until it does, whatever
+// user it becomes meanwhile; not from itself, nor from whom it makes.
+func TestEnteringGuarded(t *testing.T) {
+	const low = 0
+	root := host(t, 0)
+	id := jail(t, root, "entering", low)
+	p := member(t, id, 0)
+	see := func(who string, by, of Proc, want error) {
+		t.Helper()
+		soft, hard := of.Limits()
+		for name, err := range map[string]error{
+			"signal": by.Signal(of, 9), "ptrace": by.Ptrace(of, 9), "limit": by.Rlimit(of, ReqProcessRlimitSet, 8, soft[8], hard[8]),
+		} {
+			want := want
+			if name == "ptrace" && want != nil {
+				want = syscall.ESRCH
+			}
+			if err != want {
+				t.Errorf("%s of %s: %v, want %v", name, who, err, want)
+			}
+		}
+	}
+	for _, become := range []uint32{0, 1000} {
+		q, other := member(t, id, EnterExec), member(t, id, EnterExec)
+		if become != 0 {
+			before := q.Fork(9201) // keeps the credential that it entered with
+			defer end(before)
+			q.SetIDs(IDs{UID: [3]uint32{become, become, become}, GID: [3]uint32{become, become, become}})
+		}
+		child := q.Fork(9202)
+		see("who enters", p, q, syscall.EPERM)
+		see("who enters, by another", other, q, syscall.EPERM)
+		see("its child", p, child, syscall.EPERM)
+		if become == 0 {
+			see("who does not", q, member(t, id, 0), nil)
+		}
+		if err := q.Signal(child, 9); err != nil {
+			t.Errorf("it signals its child: %v", err)
+		}
+		if err := root.Signal(q, 9); err != nil {
+			t.Errorf("the host's root signals it: %v", err)
+		}
+		end(child)
+		q.Exec()
+		see("who has executed", p, q, nil)
+		see("another that enters", p, other, syscall.EPERM)
+	}
+	// Of a credential that is gone nothing is left.
+	see("an ordinary member", p, member(t, id, 0), nil)
 }
 
 // A jail that could not be made leaves nothing behind, memory neither.

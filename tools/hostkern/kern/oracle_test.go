@@ -50,7 +50,11 @@ type oracleProc struct {
 
 	parent   *oracleProc // that has forked it
 	executed bool
+	cred     *oracleCred
 }
+
+// An oracleCred is what who has forked shares, until one changes.
+type oracleCred struct{ entering bool }
 
 type oracleBound struct {
 	by       *oracleProc
@@ -346,6 +350,10 @@ func (o *oracle) enter(*rapid.T) {
 	if rapid.Bool().Draw(o.T, "init") {
 		q.Flags = EnterInit
 	}
+	init, exec := q.Flags != 0, rapid.Bool().Draw(o.T, "to execute")
+	if exec {
+		q.Flags |= EnterExec
+	}
 	if p.jail != nil || p.uid != 0 {
 		y, err := p.Command(&q, nil)
 		o.want("enter", y, err, syscall.EPERM, map[bool]uint32{true: 12, false: 13}[p.jail != nil], 0, 0)
@@ -359,7 +367,7 @@ func (o *oracle) enter(*rapid.T) {
 		o.want("enter", y, err, syscall.ESRCH, 9, 0, 0)
 	case j.dying:
 		o.want("enter", y, err, syscall.EBUSY, 10, 0, 0)
-	case q.Flags != 0 && j.init != nil:
+	case init && j.init != nil:
 		o.want("enter", y, err, syscall.EBUSY, 26, 0, 0)
 	case j.config.Processes != 0 && o.places(j) >= int(j.config.Processes) && j.config.Flags&Observe == 0:
 		o.want("enter", y, err, syscall.EAGAIN, 27, 0, 0)
@@ -368,9 +376,9 @@ func (o *oracle) enter(*rapid.T) {
 		if j.config.Processes != 0 && o.places(j) >= int(j.config.Processes) {
 			j.observed[inFork]++
 		}
-		p.jail = j
+		p.jail, p.cred = j, &oracleCred{entering: exec}
 		j.entries++
-		if q.Flags != 0 {
+		if init {
 			j.init = p
 		}
 	}
@@ -403,7 +411,7 @@ func (o *oracle) fork(*rapid.T) {
 		o.Fatalf("fork on the host: %v", err)
 	}
 	o.pid++
-	c := &oracleProc{pid: o.pid, uid: p.uid, jail: p.jail, parent: p}
+	c := &oracleProc{pid: o.pid, uid: p.uid, jail: p.jail, parent: p, cred: p.cred}
 	if rapid.Bool().Draw(o.T, "embryo") {
 		c.Proc = p.Embryo()
 		c.Arrive(c.pid)
@@ -442,7 +450,13 @@ func (o *oracle) change(*rapid.T) {
 	if rapid.Bool().Draw(o.T, "exec") {
 		p.Exec()
 		p.executed = true
+		if p.cred != nil {
+			p.cred.entering = false
+		}
 		return
+	}
+	if p.cred != nil {
+		p.cred = &oracleCred{entering: p.cred.entering}
 	}
 	p.uid = 1000 - p.uid
 	p.SetIDs(IDs{UID: [3]uint32{p.uid, p.uid, p.uid}, GID: [3]uint32{p.uid, p.uid, p.uid}})
@@ -533,7 +547,8 @@ func (o *oracle) ask(*rapid.T) {
 func (o *oracle) signal(*rapid.T) {
 	p, t := o.anyProc("who"), o.anyProc("whom")
 	guarded := p.jail != nil && p != t && (t.jail != p.jail || t == p.jail.init ||
-		t.parent != nil && t.parent == p.jail.init && p != p.jail.init && !t.executed)
+		t.parent != nil && t.parent == p.jail.init && p != p.jail.init && !t.executed ||
+		t.cred.entering && t.cred != p.cred)
 	var usual error
 	if p.uid != 0 && (p.uid != t.uid || p.jail == nil && t.jail != nil) {
 		usual = syscall.EPERM

@@ -104,7 +104,7 @@ func (t *tape) request(first uint32) (*Request, []Port) {
 			}
 		}
 	case CommandEnter:
-		q.Flags = uint32(t.upTo(2))
+		q.Flags = uint32(t.upTo(4))
 	case CommandKill:
 		q.Signal = []int32{16, 15, 16, 0, -1, 64, 9, 1 << 30}[t.upTo(8)]
 	}

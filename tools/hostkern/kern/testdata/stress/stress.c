@@ -164,7 +164,8 @@ do_enter(struct worker *w)
 	if (dice(w, 2) == 0)
 		slot_fill(s, p);
 	jq.jq_id = some_jail(w);
-	jq.jq_flags = dice(w, 3) == 0 ? JAIL_ENTER_INIT : 0;
+	jq.jq_flags = (dice(w, 3) == 0 ? JAIL_ENTER_INIT : 0) |
+	    (dice(w, 2) == 0 ? JAIL_ENTER_EXEC : 0);
 	error = command(p, &jq, 0, &reply);
 	if (error == 0 && hk_jail_of(p) != jq.jq_id)
 		panic("stress: entered %u, is in %u", jq.jq_id,
