@@ -24,7 +24,7 @@ const (
 	Usage       = 64 // the command line is wrong
 	Data        = 65 // input data is wrong
 	NoInput     = 66 // a jail or a file that is named does not exist
-	Unavailable = 69 // no kernel model is loaded
+	Unavailable = 69 // no kernel model is loaded, or not one of this release
 	Software    = 70 // a fault in this program
 	System      = 71 // the operating system refused something it should not
 	CantCreate  = 73 // it exists already, or cannot be created
@@ -143,6 +143,7 @@ var codes = [...]struct {
 	{secmodel.ErrBusy, Temporary},
 	{secmodel.ErrDying, Temporary},
 	{secmodel.ErrPortTaken, Temporary},
+	{secmodel.ErrOlder, Unavailable},
 	{jail.ErrInvalid, Config},
 	{context.DeadlineExceeded, Temporary},
 	{context.Canceled, Temporary},
@@ -170,8 +171,6 @@ func refused(r *secmodel.Refused) int {
 		return NoInput
 	case secmodel.ReasonTooMany, secmodel.ReasonCap, secmodel.ReasonHasInit, secmodel.ReasonExec:
 		return Temporary
-	case secmodel.ReasonField:
-		return Software
 	}
 	return System
 }
@@ -187,6 +186,8 @@ func Hint(err error) string {
 	switch {
 	case errors.Is(err, secmodel.ErrNoModel):
 		return secmodel.ModelHint
+	case errors.Is(err, secmodel.ErrOlder):
+		return secmodel.OlderHint
 	case errors.Is(err, secmodel.ErrNoJail):
 		return "see: jailctl list"
 	case errors.Is(err, secmodel.ErrNotRoot):

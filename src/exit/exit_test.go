@@ -45,10 +45,12 @@ func TestCode(t *testing.T) {
 		{refused(secmodel.ReasonRoot, syscall.EINVAL), NoInput},
 		{refused(secmodel.ReasonCap, syscall.EAGAIN), Temporary},
 		{refused(secmodel.ReasonFDDirectory, syscall.EBADF), System},
+		{refused(secmodel.ReasonField, syscall.EINVAL), Unavailable},
 		{&jail.Invalid{}, Config},
 		{context.DeadlineExceeded, Temporary},
 		{&fs.PathError{Op: "open", Path: "/x", Err: syscall.ENOENT}, NoInput},
 		{&fs.PathError{Op: "write", Path: "/x", Err: syscall.ENOSPC}, IO},
+		{&fs.PathError{Op: "open", Path: "/x", Err: syscall.EROFS}, IO},
 		{&fs.PathError{Op: "open", Path: "/x", Err: syscall.EACCES}, Permission},
 		{syscall.EXDEV, System},
 	} {
@@ -76,6 +78,13 @@ func TestReport(t *testing.T) {
 		var b bytes.Buffer
 		if code := Report(&b, "jailctl", c.err); b.String() != c.want || code != Code(c.err) {
 			t.Errorf("Report(%v) writes %q, returns %d", c.err, b.String(), code)
+		}
+	}
+	for _, err := range []error{&secmodel.ABIError{Kernel: 2}, &secmodel.Refused{Command: "enter", Jail: "web", Reason: secmodel.ReasonField, Detail: 8},
+		fmt.Errorf("%w: it has no node", secmodel.ErrOlder)} {
+		var b bytes.Buffer
+		if Report(&b, "jailctl", err); !strings.Contains(b.String(), "older than this program") || !strings.HasSuffix(b.String(), "; "+secmodel.OlderHint+"\n") {
+			t.Error(b.String())
 		}
 	}
 	var b bytes.Buffer

@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -345,6 +346,66 @@ func TestStopNotes(t *testing.T) {
 			t.Errorf("%v, %q", err, notes)
 		}
 		clean(t, h)
+	}
+}
+
+// otherKernel is a model of another version.
+type otherKernel struct{ *fakeKernel }
+
+func (otherKernel) Lookup(string) (secmodel.Jail, error) {
+	return secmodel.Jail{}, fmt.Errorf("reading: %w", &secmodel.ABIError{Kernel: 1})
+}
+
+// With a model of another version a jail is stopped as far as that goes without
+// it, and what stays is told, for others to carry on.
+func TestStopWithAnotherModel(t *testing.T) {
+	var other *secmodel.ABIError
+	for _, c := range []struct {
+		name  string
+		err   error // of the supervisor
+		stays bool
+	}{
+		{"supervised", nil, false},
+		{"no supervisor", &supervise.UnloggedError{Err: errors.New("failing")}, true},
+		{"nothing answers", supervise.ErrNotRunning, true},
+		{"failing", errors.New("failing"), true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h, k, s := started(t)
+			h.Kernel, s.stopErr = otherKernel{k}, c.err
+			err := h.Restart(ctx, "web", 0, 0, nil)
+			if !errors.As(err, &other) || !s.Running("web") {
+				t.Fatalf("it is stopped for a start that can not be: %v", err)
+			}
+			err = h.Stop(ctx, "web", 0)
+			var rest *RestError
+			switch {
+			case !c.stays && err != nil, c.stays && err == nil, c.name != "failing" && c.stays != errors.As(err, &other):
+				t.Error(err)
+			case errors.As(err, &rest) != (c.name == "no supervisor"):
+				t.Errorf("%v", err)
+			}
+			if _, err := k.Lookup("web"); (err == nil) != c.stays {
+				t.Errorf("the kernel's jail: %v", err)
+			}
+			if left, err := h.Store.Mounted("web"); err != nil || (len(left) > 0) != (c.stays && mountable) {
+				t.Errorf("mounted: %v, %v", left, err)
+			}
+			h.Kernel, s.stopErr = k, nil
+			var stopped *StoppedError
+			if err := h.Stop(ctx, "web", 0); c.stays && err != nil || !c.stays && !errors.As(err, &stopped) {
+				t.Errorf("stopped again: %v", err)
+			}
+			clean(t, h)
+			h.Kernel = otherKernel{k}
+			if err := h.Stop(ctx, "web", 0); !errors.As(err, &stopped) {
+				t.Errorf("of one that does not run: %v", err)
+			}
+			var unknown *UnknownError
+			if err := h.Stop(ctx, "nobody", 0); !errors.As(err, &unknown) {
+				t.Errorf("of none: %v", err)
+			}
+		})
 	}
 }
 

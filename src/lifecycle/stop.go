@@ -3,17 +3,28 @@ package lifecycle
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"time"
 
 	"jails/src/durable"
+	"jails/src/jail"
 	"jails/src/journal"
+	"jails/src/secmodel"
 	"jails/src/supervise"
 )
 
 // Stop stops a jail: its services in order, each within timeout or, if that
 // is 0, within its own; then no process is left, and nothing mounted.
+//
+// With a kernel's model of another version it does what needs no kernel: the
+// jail's supervisor, which may be of that release, stops the jail, or else its
+// services are stopped and the rest stays, a *RestError.
 func (h *Host) Stop(ctx context.Context, name string, timeout time.Duration) error {
+	var other *secmodel.ABIError
+	if _, _, err := h.lookup(name); errors.As(err, &other) {
+		return h.stopForeign(ctx, name, timeout, other)
+	}
 	return h.locked(ctx, name, verbStop, func() error {
 		stopped, err := h.stop(ctx, name, timeout)
 		if err == nil && !stopped {
@@ -24,6 +35,61 @@ func (h *Host) Stop(ctx context.Context, name string, timeout time.Duration) err
 		}
 		return err
 	})
+}
+
+// RestError is a jail whose services are stopped, and of which the rest stays.
+type RestError struct {
+	Name string
+	Err  error
+}
+
+func (e *RestError) Error() string {
+	return fmt.Sprintf("the services of jail %s are stopped in order; what else is in it, its jail in the kernel and its mounts stay: %v", e.Name, e.Err)
+}
+
+func (e *RestError) Unwrap() error { return e.Err }
+
+// stopForeign is Stop without a kernel that could be asked.
+func (h *Host) stopForeign(ctx context.Context, name string, timeout time.Duration, other error) error {
+	if err := jail.CheckName(name); err != nil {
+		return err
+	}
+	lock, err := h.Layout.Lock(name, verbStop)
+	if err != nil {
+		return err
+	}
+	return errors.Join(h.stopServices(ctx, name, timeout, other), lock.Unlock())
+}
+
+func (h *Host) stopServices(ctx context.Context, name string, timeout time.Duration, other error) error {
+	j, err := journal.Open(h.Layout.Journal(name))
+	if errors.Is(err, os.ErrNotExist) {
+		if !h.Known(name) {
+			return &UnknownError{name}
+		}
+		return &StoppedError{name}
+	}
+	if err != nil {
+		return err
+	}
+	err = h.Supervisor.Stop(ctx, name, timeout)
+	var unlogged *supervise.UnloggedError
+	switch {
+	case err == nil:
+		// It has ended the kernel's jail.
+		blind := *h
+		blind.Kernel = nil
+		return blind.undo(ctx, name, j)
+	case errors.As(err, &unlogged):
+		// Who can, carries it on.
+		err = &RestError{name, other}
+		if !j.Has(stepStop) {
+			err = errors.Join(err, j.Record(false, stepStop))
+		}
+	case errors.Is(err, supervise.ErrNotRunning):
+		err = fmt.Errorf("nothing in jail %s answers, and what is left of it can not be told: %w", name, other)
+	}
+	return errors.Join(err, j.Close())
 }
 
 // stop says whether there was anything to stop.

@@ -214,14 +214,12 @@ func (c *Client) command(q *requestData, ports []byte, verb, jail string) (reply
 	if !ok {
 		return replyData{}, err
 	}
-	if reply.reason == uint32(ReasonNone) {
-		switch errno {
-		case syscall.EPERM, syscall.EACCES:
-			reply.reason = uint32(ReasonNotRoot)
-		case syscall.EINVAL:
-			if err := c.checkVersion(); err != nil {
-				return replyData{}, err
-			}
+	switch reason := Reason(reply.reason); {
+	case reason == ReasonNone && (errno == syscall.EPERM || errno == syscall.EACCES):
+		reply.reason = uint32(ReasonNotRoot)
+	case reason == ReasonNone && errno == syscall.EINVAL, reason == ReasonField:
+		if err := c.checkVersion(); err != nil {
+			return replyData{}, err
 		}
 	}
 	return replyData{}, &Refused{Command: verb, Jail: jail, Reason: Reason(reply.reason), Detail: int(reply.detail),

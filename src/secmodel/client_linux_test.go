@@ -269,22 +269,44 @@ func TestRefused(t *testing.T) {
 
 // A model of another version is named as such.
 func TestOtherVersion(t *testing.T) {
-	f := newFake(t)
-	f.node("command", func([]byte, int) ([]byte, unix.Errno) { return nil, unix.EINVAL })
-	f.node("version", func([]byte, int) ([]byte, unix.Errno) { return native.AppendUint32(nil, abiVersion+1), 0 })
-	f.node("jails", func([]byte, int) ([]byte, unix.Errno) {
-		b := make([]byte, sizeSnapshot)
-		encode(b, &snapshotData{abi: abiVersion + 1})
-		return b, 0
-	})
-	c := f.client()
-	_, err := c.Create("web", "/r", Config{})
-	if _, ok := errors.AsType[*ABIError](err); !ok {
-		t.Errorf("create: %v", err)
+	for version, want := range map[uint32]string{abiVersion - 1: "older than this program", abiVersion + 1: "newer than this program"} {
+		f := newFake(t)
+		b := make([]byte, sizeReply)
+		encode(b, &replyData{abi: version, reason: uint32(ReasonField)}) // of the field that is the version
+		f.node("version", func([]byte, int) ([]byte, unix.Errno) { return native.AppendUint32(nil, version), 0 })
+		f.node("jails", func([]byte, int) ([]byte, unix.Errno) {
+			b := make([]byte, sizeSnapshot)
+			encode(b, &snapshotData{abi: version})
+			return b, 0
+		})
+		c := f.client()
+		for _, reply := range [][]byte{b, nil} { // one that knows no requests of our size has none
+			f.node("command", func([]byte, int) ([]byte, unix.Errno) { return reply, unix.EINVAL })
+			_, err := c.Create("web", "/r", Config{})
+			_, ok := errors.AsType[*ABIError](err)
+			if !ok || !strings.Contains(err.Error(), want) || errors.Is(err, ErrOlder) != (version < abiVersion) {
+				t.Errorf("create: %v", err)
+			}
+		}
+		_, err := c.Jails()
+		if _, ok := errors.AsType[*ABIError](err); !ok || !strings.Contains(err.Error(), want) {
+			t.Errorf("jails: %v", err)
+		}
 	}
-	_, err = c.Jails()
-	if _, ok := errors.AsType[*ABIError](err); !ok {
-		t.Errorf("jails: %v", err)
+}
+
+// What an older model lacks, without the interface having changed: a flag, or a
+// list.
+func TestOlderModel(t *testing.T) {
+	f := newFake(t)
+	f.node("version", func([]byte, int) ([]byte, unix.Errno) { return native.AppendUint32(nil, abiVersion), 0 })
+	f.command(unix.EINVAL, replyData{reason: uint32(ReasonField), detail: 8}, nil, nil)
+	c := f.client()
+	if err := c.Kill(3, 9); !errors.Is(err, ErrOlder) {
+		t.Errorf("kill: %v", err)
+	}
+	if _, err := c.Seen(3); !errors.Is(err, ErrOlder) || !strings.Contains(err.Error(), `no node "seen.3"`) {
+		t.Errorf("seen: %v", err)
 	}
 }
 

@@ -16,6 +16,9 @@ var (
 	ErrBusy      = errors.New("processes remain in the jail")
 	ErrDying     = errors.New("the jail is being killed")
 	ErrPortTaken = errors.New("the port is taken")
+
+	// ErrOlder is a model that does not know what this program asks for.
+	ErrOlder = errors.New("the kernel model is older than this program")
 )
 
 // ABIError says that the kernel's model and this program were built from
@@ -23,8 +26,22 @@ var (
 type ABIError struct{ Kernel uint32 }
 
 func (e *ABIError) Error() string {
-	return fmt.Sprintf("the kernel model speaks version %d of the interface, this program version %d; install both from one release",
-		e.Kernel, abiVersion)
+	what := ErrOlder.Error()
+	if e.Kernel > abiVersion {
+		what = "the kernel model is newer than this program"
+	}
+	return fmt.Sprintf("%s: it speaks version %d of the interface, this program version %d", what, e.Kernel, abiVersion)
+}
+
+// Is makes an older model's ErrOlder.
+func (e *ABIError) Is(target error) bool { return target == ErrOlder && e.Kernel < abiVersion }
+
+// ExitHint says what to do about it.
+func (e *ABIError) ExitHint() string {
+	if e.Kernel > abiVersion {
+		return "install the commands of the model's release"
+	}
+	return OlderHint
 }
 
 // UnknownWord is an allow or deny word that the kernel does not know.
@@ -123,7 +140,7 @@ func (e *Refused) what() string { return fmt.Sprintf("%s jail %q", e.Command, e.
 func (e *Refused) why() string {
 	switch e.Reason {
 	case ReasonField:
-		return fmt.Sprintf("the kernel model does not accept the field at offset %d of the request", e.Detail)
+		return fmt.Sprintf("the kernel model does not accept the field at offset %d of the request, and may be older than this program", e.Detail)
 	case ReasonRoot:
 		if e.Detail != 0 {
 			return fmt.Sprintf("its root directory: %s", syscall.Errno(e.Detail))
@@ -196,6 +213,8 @@ func (e *Refused) Unwrap() []error {
 		all = append(all, ErrBusy)
 	case ReasonNotRoot, ReasonNotHost:
 		all = append(all, ErrNotRoot)
+	case ReasonField:
+		all = append(all, ErrOlder)
 	case ReasonRoot:
 		if e.Detail != 0 {
 			all = append(all, syscall.Errno(e.Detail))

@@ -54,6 +54,9 @@ const (
 // ModelHint says how to get a kernel model.
 const ModelHint = "start hostkern as root, or name its socket in $" + SocketVariable
 
+// OlderHint says what to do about a model that is older than this program.
+const OlderHint = "start the hostkern of this program's release"
+
 // hostkern is a connection to it.
 type hostkern struct {
 	fd int // of the socket, -1 when closed
@@ -105,7 +108,11 @@ func (h *hostkern) sysctl(node string, old, new []byte) (int, error) {
 	if err := h.send(request(opSysctl, node, oldLen, new)); err != nil {
 		return 0, err
 	}
-	return h.receive(old, nil)
+	n, err := h.receive(old, nil)
+	if err == syscall.ENOENT && (len(old) < 4 || native.Uint32(old) == 0) {
+		err = fmt.Errorf("%w: it has no node %q", ErrOlder, node)
+	}
+	return n, err
 }
 
 // wait ends the call, when ctx is over, by another request.

@@ -16,6 +16,9 @@ import (
 // ModelHint says how to get a kernel model.
 const ModelHint = "load it: modload secmodel_jail; or see: jailmgr bootstrap"
 
+// OlderHint says what to do about a model that is older than this program.
+const OlderHint = "stop all jails, install the module of this program's release, and start the system anew: one that has had a jail is not unloaded"
+
 // node is the model's node in the tree of sysctl(7).
 var node = [...]string{"security", "models", "jail"}
 
@@ -52,7 +55,7 @@ func (t *sysctlTree) sysctl(name string, old, new []byte) (int, error) {
 	name, below, more := strings.Cut(name, ".")
 	n := find(t.nodes, name)
 	if n == nil {
-		return 0, fmt.Errorf("the kernel model has no node %q; install kernel and program from one release", name)
+		return 0, fmt.Errorf("%w: it has no node %q", ErrOlder, name)
 	}
 	mib := append(t.mib[:len(t.mib):len(t.mib)], n.Num)
 	for more {
