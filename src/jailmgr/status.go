@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -80,13 +81,21 @@ func status(ctx context.Context, h *host) error {
 	if err != nil {
 		return err
 	}
-	all := []jailStatus{}
-	for _, name := range names {
-		s, err := h.statusOf(ctx, name, snapshot.Jails, owners)
+	all, errs := make([]jailStatus, len(names)), make([]error, len(names))
+	slots := make(chan struct{}, askedMost)
+	var wg sync.WaitGroup
+	for i, name := range names {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			all[i], errs[i] = h.statusOf(ctx, name, snapshot.Jails, owners)
+		})
+	}
+	wg.Wait()
+	for _, err := range errs { // that of the first jail, whichever was there first
 		if err != nil {
 			return err
 		}
-		all = append(all, s)
 	}
 	// What needs a look comes first.
 	slices.SortStableFunc(all, func(a, b jailStatus) int { return rank(&a) - rank(&b) })
@@ -219,7 +228,12 @@ func portsOf(def *jail.Definition) []secmodel.PortRange {
 // supervised adds what jail-init and the supervisor know. A jail that does
 // not answer stays as the kernel shows it.
 func (h *host) supervised(ctx context.Context, s *jailStatus) {
-	st, err := ask(ctx, supervise.Socket(h.Layout, s.Name))
+	var st, init control.Status
+	var err, initErr error
+	var both sync.WaitGroup
+	both.Go(func() { st, err = ask(ctx, supervise.Socket(h.Layout, s.Name)) })
+	both.Go(func() { init, initErr = ask(ctx, h.Layout.ControlSocket(s.Name)) })
+	both.Wait()
 	switch {
 	case err == nil:
 		s.State, s.Reason, s.Restarts = st.State, st.Reason, st.Restarts
@@ -233,19 +247,18 @@ func (h *host) supervised(ctx context.Context, s *jailStatus) {
 		s.State = "failed"
 		s.Reason = fmt.Sprintf("its supervisor, in ps(1) \"jailctl: supervise %s\", does not answer; once it is killed, for a new one: jailmgr start %[1]s", s.Name)
 	}
-	st, err = ask(ctx, h.Layout.ControlSocket(s.Name))
-	if err != nil {
-		if !errors.Is(err, control.ErrNotRunning) && s.Reason == "" {
+	if initErr != nil {
+		if !errors.Is(initErr, control.ErrNotRunning) && s.Reason == "" {
 			s.State, s.Reason = "failed", "its jail-init does not answer; to start the jail anew: jailmgr restart "+s.Name
 		}
 		return
 	}
-	if !st.Since.IsZero() {
-		s.Since = st.Since
+	if !init.Since.IsZero() {
+		s.Since = init.Since
 	}
 	s.Services = s.Services[:0]
-	last := lastLines(h.Layout.Log(s.Name), st.Services)
-	for _, v := range st.Services {
+	last := lastLines(h.Layout.Log(s.Name), init.Services)
+	for _, v := range init.Services {
 		svc := serviceStatus{Name: v.Name, State: v.State, PID: v.PID, Since: v.Since, Restarts: v.Restarts, Reason: v.Reason, LastLine: last[v.Name]}
 		s.Restarts += v.Restarts
 		switch v.State {
@@ -258,8 +271,12 @@ func (h *host) supervised(ctx context.Context, s *jailStatus) {
 	}
 }
 
-// answerTime bounds how long a jail is waited for: it may be malicious.
-const answerTime = 2 * time.Second
+// answerTime bounds how long a jail is waited for: it may be malicious. So
+// many are asked at one time.
+const (
+	answerTime = 2 * time.Second
+	askedMost  = 32
+)
 
 func ask(ctx context.Context, socket string) (control.Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
