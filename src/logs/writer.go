@@ -50,7 +50,7 @@ type Writer struct {
 	blocked string          // why
 	stopped bool            // streams are not read
 	notes   []note          // wait for the file
-	unnoted int             // would not fit there
+	unnoted int             // would not fit there, or were dropped
 	finish  *finishing      // or nil
 	nap     time.Duration   // of a stream that brings little, often; 0 where no timer is so short
 	packer  packer
@@ -321,6 +321,10 @@ func (w *Writer) put() {
 		w.pause()
 		if !w.drop {
 			return
+		}
+		if b.kind == ownNote { // no line of a service
+			w.unnoted += int(w.lost)
+			w.lost = 0
 		}
 		w.count.dropped += w.lost
 		w.count.unsaid += w.lost
