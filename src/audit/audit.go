@@ -79,7 +79,8 @@ type File struct {
 // Denial is what one jail was denied, in sum.
 type Denial struct {
 	JailID  uint32    `json:"jail_id"`
-	Result  string    `json:"result"` // refused, observed
+	Created time.Time `json:"jail_created"` // as the kernel says it of that jail, whatever the clock says since
+	Result  string    `json:"result"`       // refused, observed
 	Scope   string    `json:"scope"`
 	Action  string    `json:"action"` // as in jailctl policy; "" where only lost ones are told of
 	Count   uint64    `json:"count"`

@@ -16,9 +16,10 @@ import (
 // Tally sums up what one of the kernel's jails was denied. Number says how far:
 // events that are not later are passed over.
 type Tally struct {
-	Jail   string // its name
-	ID     secmodel.ID
-	Number uint64
+	Jail    string // its name
+	ID      secmodel.ID
+	Created time.Time // secmodel.Jail's
+	Number  uint64
 
 	sums map[kind]*Denial // at most as many as the policy has rules
 	lost uint64
@@ -42,7 +43,7 @@ func (t *Tally) Add(events []secmodel.Event) {
 		k := kind{e.Scope, e.Name(), e.Observed}
 		d := t.sums[k]
 		if d == nil {
-			d = &Denial{JailID: uint32(t.ID), Result: "refused", Scope: k.scope, Action: k.action, First: e.Last.UTC()}
+			d = &Denial{JailID: uint32(t.ID), Created: t.Created.UTC(), Result: "refused", Scope: k.scope, Action: k.action, First: e.Last.UTC()}
 			if e.Observed {
 				d.Result = "observed"
 			}
@@ -88,9 +89,10 @@ func (t *Tally) Write(trail Trail) error {
 }
 
 // Recorded is the number of the latest of a jail's denials that the trail at
-// path has, 0 for none. since is when the kernel's jail was made: its id may
-// have been another's before the system started.
-func Recorded(path string, jail secmodel.ID, since time.Time) (number uint64, err error) {
+// path has, 0 for none. created is when the kernel's jail was made, as it says
+// itself: its id may have been another's before the system started, and clocks
+// are set.
+func Recorded(path string, jail secmodel.ID, created time.Time) (number uint64, err error) {
 	files, err := openAll(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
@@ -100,19 +102,17 @@ func Recorded(path string, jail secmodel.ID, since time.Time) (number uint64, er
 	}
 	defer closeAll(files)
 	mark := []byte(`"jail_id":` + strconv.FormatUint(uint64(jail), 10) + ",")
-	for _, f := range files {
-		if st, err := f.Stat(); err == nil && st.ModTime().Before(since) {
-			continue // and so is all that it holds
-		}
+	for _, f := range slices.Backward(files) {
 		f.wanted = func(line []byte) bool { return bytes.Contains(line, mark) }
-		if err := f.read(func(r *Record) error {
-			if r.Event == Denied && r.JailID == uint32(jail) && !r.Time.Before(since.Truncate(time.Microsecond)) {
+		err := f.read(func(r *Record) error {
+			if r.Event == Denied && r.JailID == uint32(jail) && r.Created.Equal(created) {
 				number = max(number, r.Number)
 			}
 			return nil
-		}); err != nil {
-			return 0, err
+		})
+		if err != nil || number > 0 { // older files have lower ones
+			return number, err
 		}
 	}
-	return number, nil
+	return 0, nil
 }

@@ -54,7 +54,7 @@ func TestTally(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		trail := newTrail(t)
 		k := &ring{seq: 100}
-		tally := &Tally{Jail: "web", ID: 7}
+		tally := &Tally{Jail: "web", ID: 7, Created: moment}
 		var since uint64
 		truth := map[string]uint64{}
 		kept := 0 // since it was read last, at most
@@ -96,7 +96,7 @@ func TestTally(t *testing.T) {
 				if err != nil {
 					rt.Fatal(err)
 				}
-				tally, since = &Tally{Jail: "web", ID: 7, Number: number}, 0
+				tally, since = &Tally{Jail: "web", ID: 7, Created: moment, Number: number}, 0
 				// What was read and not written must still be there.
 				kept = 1000
 				maybeLost = maybeLost || len(k.kept) == 64
@@ -134,7 +134,7 @@ func TestTally(t *testing.T) {
 func TestTallyAgain(t *testing.T) {
 	trail := newTrail(t)
 	k := new(ring)
-	tally := &Tally{Jail: "web", ID: 7}
+	tally := &Tally{Jail: "web", ID: 7, Created: moment}
 	k.deny(1, 3)
 	tally.Add(k.after(0))
 	if err := os.MkdirAll(trail.Path, 0o700); err != nil {
@@ -149,11 +149,20 @@ func TestTallyAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	want(t, all(t, trail), "denied")
+	// A jail that was made before the clock was set back.
+	ahead := time.Now().Add(24 * time.Hour).Truncate(time.Second)
+	k = new(ring)
+	k.deny(1, 2)
+	tally = &Tally{Jail: "web", ID: 7, Created: ahead}
+	tally.Add(k.after(0))
+	if err := tally.Write(trail); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		jail  secmodel.ID
 		since time.Time
 		want  uint64
-	}{{7, moment, 5}, {8, moment, 0}, {7, time.Now().Add(time.Hour), 0}} {
+	}{{7, moment, 5}, {8, moment, 0}, {7, moment.Add(time.Second), 0}, {7, ahead, 2}} {
 		if n, err := Recorded(trail.Path, c.jail, c.since); n != c.want || err != nil {
 			t.Errorf("%d since %v: %d, %v", c.jail, c.since, n, err)
 		}

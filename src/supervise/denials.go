@@ -31,22 +31,22 @@ type denials struct {
 	trail  audit.Trail
 	tally  audit.Tally
 	since  uint64 // Seq
-	made   time.Time
 	note   func(format string, args ...any)
 	cancel context.CancelFunc
 	over   chan struct{}
 	failed bool // the trail, and that was said
 }
 
-// watchDenials begins with those of the jail s.id, which was made then. What
+// watchDenials begins with those of the jail s.id, which was made then, as the
+// kernel has it. What
 // another supervisor has recorded is in the trail, and not recorded again.
-func (s *supervisor) watchDenials(made time.Time) {
+func (s *supervisor) watchDenials(created time.Time) {
 	if s.events == nil {
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	d := &denials{
-		events: s.events, trail: audit.Trail{Path: s.layout.Audit()}, tally: audit.Tally{Jail: s.name, ID: s.id}, made: made,
+		events: s.events, trail: audit.Trail{Path: s.layout.Audit()}, tally: audit.Tally{Jail: s.name, ID: s.id, Created: created},
 		cancel: cancel, over: make(chan struct{}),
 		note: func(format string, args ...any) { s.loop.Post(func() { s.note(format, args...) }) },
 	}
@@ -56,7 +56,7 @@ func (s *supervisor) watchDenials(made time.Time) {
 
 func (d *denials) watch(ctx context.Context) {
 	defer close(d.over)
-	number, err := audit.Recorded(d.trail.Path, d.tally.ID, d.made)
+	number, err := audit.Recorded(d.trail.Path, d.tally.ID, d.tally.Created)
 	if err != nil {
 		d.note("denials that are recorded already may be recorded again: %v", err)
 	}

@@ -48,22 +48,28 @@ func (s *supervisor) crashed() {
 	s.note("%s; killing what is left of the jail, to start it afresh", why)
 	s.notice.progress(why + "; starting the jail afresh")
 	old, denials := s.id, s.denials
-	var id secmodel.ID
+	var made secmodel.Jail
 	s.work(func() error {
-		var err error
-		id, err = recreate(s.kernel, s.name, old, denials.last)
+		id, err := recreate(s.kernel, s.name, old, denials.last)
+		if err != nil {
+			return err
+		}
+		if made, err = s.kernel.Lookup(id.String()); errors.Is(err, secmodel.ErrNoJail) {
+			err = errKilled
+		}
+		made.ID = id
 		return err
-	}, func(err error) { s.finishLog(func() { s.recreated(id, err, why) }) })
+	}, func(err error) { s.finishLog(func() { s.recreated(made, err, why) }) })
 }
 
 // recreated follows when there is a new jail in the kernel, or none could be
 // made.
-func (s *supervisor) recreated(id secmodel.ID, err error, why string) {
+func (s *supervisor) recreated(made secmodel.Jail, err error, why string) {
+	if made.ID != 0 {
+		s.id = made.ID
+	}
 	switch {
 	case s.state == stopping:
-		if err == nil {
-			s.id = id
-		}
 		s.finish(nil)
 	case errors.Is(err, errKilled):
 		s.note("someone has killed the jail")
@@ -71,8 +77,7 @@ func (s *supervisor) recreated(id secmodel.ID, err error, why string) {
 	case err != nil:
 		s.finish(fmt.Errorf("jail %s could not be created anew after %s: %w", s.name, why, err))
 	default:
-		s.id = id
-		s.watchDenials(time.Now())
+		s.watchDenials(made.Created)
 		s.restart = s.loop.After(s.backoff(), s.launch)
 	}
 }
