@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -44,6 +46,8 @@ var roles = map[string]func() int{
 		}
 		return 3
 	},
+	// ends does, at once.
+	"ends": func() int { return 7 },
 	// given says what limits it takes itself for started with.
 	"given": func() int {
 		l, err := takeLimits()
@@ -224,3 +228,42 @@ func TestRaiseLimits(t *testing.T) {
 }
 
 const secmodelUnlimited = ^uint64(0)
+
+// Children come and fail to while Go's other threads allocate and collect, and
+// leave the parent's memory as it was.
+func TestExecuteOften(t *testing.T) {
+	_, w := pipe(t)
+	over, collected := make(chan struct{}), make(chan int)
+	go func() {
+		n := 0
+		for ; ; n++ {
+			select {
+			case <-over:
+				collected <- n
+				return
+			default:
+				runtime.GC()
+			}
+		}
+	}()
+	for i := range 100 {
+		p := self(t, "ends", w)
+		p.limits = []limit{{4, unix.Rlimit{}}}
+		p.id.Groups = []uint32{uint32(i)}
+		pid, err := execute(p)
+		if code := ended(t, pid, err); code != 7 {
+			t.Errorf("%d. ended with %d", i, code)
+		}
+		p.file = "/nonexistent"
+		if _, err := execute(p); err != unix.ENOENT {
+			t.Errorf("%d. is not refused: %v", i, err)
+		}
+		if want := []uintptr{closedFD, w.Fd(), 2}; !slices.Equal(p.files, want) || p.id.Groups[0] != uint32(i) {
+			t.Errorf("%d. has made of its program %+v", i, p)
+		}
+	}
+	close(over)
+	if n := <-collected; n == 0 {
+		t.Error("nothing was collected meanwhile")
+	}
+}
