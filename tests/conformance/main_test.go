@@ -75,6 +75,9 @@ func prepare() (undo func() error, err error) {
 		unable = "not root, and no user namespace is allowed here; run as root"
 		return undo, nil
 	}
+	if err = checkPorts(); err != nil {
+		return undo, err
+	}
 	if work, err = os.MkdirTemp("", "conformance"); err != nil {
 		return undo, err
 	}

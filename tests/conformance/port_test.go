@@ -213,19 +213,23 @@ func ownersAreNotPrivileged(t *testing.T, name string, level secmodel.Level) {
 func TestSwappedPorts(t *testing.T) {
 	need(t)
 	swapped := func(p int) int { return p>>8 | p&0xff<<8 }
-	owner := newJail(t, secmodel.Config{Ports: []secmodel.PortRange{{Protocol: secmodel.AnyProtocol, First: 8080, Last: 8080}}})
+	port := 8080
+	for !isFree("tcp", port) || !isFree("udp", port) || swapped(port) < 1024 || !isFree("tcp", swapped(port)) || !isFree("udp", swapped(port)) {
+		port++
+	}
+	owner := newJail(t, secmodel.Config{Ports: []secmodel.PortRange{{Protocol: secmodel.AnyProtocol, First: uint16(port), Last: uint16(port)}}})
 	owner.actor(t, 0)
 	a := newJail(t, secmodel.Config{}).actor(t, 0)
 	for _, protocol := range protocols {
 		for _, address := range addresses {
-			got := binds(t, a, protocol, address, swapped(8080))
-			check(t, got.Error == "", "%s %s port %d: %s, want done", protocol, address, swapped(8080), got)
-			got = binds(t, a, protocol, address, 8080)
-			check(t, got.errno() == unix.EACCES, "%s %s port 8080: %s, want EACCES", protocol, address, got)
+			got := binds(t, a, protocol, address, swapped(port))
+			check(t, got.Error == "", "%s %s port %d: %s, want done", protocol, address, swapped(port), got)
+			got = binds(t, a, protocol, address, port)
+			check(t, got.errno() == unix.EACCES, "%s %s port %d: %s, want EACCES", protocol, address, port, got)
 			// Right after an automatic port of the same thread.
 			a.do(t, "bind", protocol, address, "0")
-			got = binds(t, a, protocol, address, 8080)
-			check(t, got.errno() == unix.EACCES, "%s %s port 8080 after an automatic one: %s, want EACCES", protocol, address, got)
+			got = binds(t, a, protocol, address, port)
+			check(t, got.errno() == unix.EACCES, "%s %s port %d after an automatic one: %s, want EACCES", protocol, address, port, got)
 		}
 	}
 }
