@@ -107,6 +107,7 @@ func (h *host) try(ctx context.Context, name, past string, several bool, do func
 		err = explain(do(ctx, name))
 	}
 	h.print.Lock()
+	h.clear() // what follows may be an error, which others print
 	changes := h.changes[name]
 	h.print.Unlock()
 	o := outcome{Changes: changes, Jail: name, Done: err == nil, Notes: append([]string{}, h.told(name)...), Seconds: time.Since(start).Seconds(), err: err}
@@ -163,7 +164,24 @@ func (h *host) progress(name string, alone bool) func(string) {
 		return nil
 	}
 	return func(step string) {
-		fmt.Fprintf(h.c.App.ErrWriter, "\r\x1b[K%s: %s\r", name, output.Text(step))
+		h.print.Lock()
+		defer h.print.Unlock()
+		h.clear()
+		text := []rune(name + ": " + output.Text(step))
+		fmt.Fprintf(h.c.App.ErrWriter, "%s\r", string(text[:min(len(text), lineWidth)]))
+		h.shown = true
+	}
+}
+
+// lineWidth is what of a step is shown: a line that goes on in the next could
+// not be cleared.
+const lineWidth = 79
+
+// clear takes away the step that is shown, for who holds print.
+func (h *host) clear() {
+	if h.shown {
+		fmt.Fprint(h.c.App.ErrWriter, "\x1b[K")
+		h.shown = false
 	}
 }
 

@@ -72,6 +72,7 @@ type host struct {
 	client *secmodel.Client // nil if no model is loaded
 	c      *cli.Context
 	print  sync.Mutex // lines of jails that are worked on at one time
+	shown  bool       // a step, which the next line takes the place of
 	notes  map[string][]string
 	// changes are what reloads have changed, for --json.
 	changes map[string][]control.Change
@@ -84,8 +85,8 @@ func (supervisor) Start(ctx context.Context, name string, progress func(string))
 	return supervise.Start(ctx, name, progress)
 }
 
-func (supervisor) Stop(ctx context.Context, name string, timeout time.Duration) error {
-	return supervise.Stop(ctx, name, timeout)
+func (supervisor) Stop(ctx context.Context, name string, timeout time.Duration, progress func(string)) error {
+	return supervise.Stop(ctx, name, timeout, progress)
 }
 
 func (supervisor) Reload(ctx context.Context, def *jail.Definition, dry bool, progress func(string)) ([]control.Change, error) {
@@ -129,6 +130,7 @@ func on(kernel int, run func(ctx context.Context, h *host) error) cli.ActionFunc
 func (h *host) line(format string, args ...any) {
 	h.print.Lock()
 	defer h.print.Unlock()
+	h.clear()
 	fmt.Fprintln(h.c.App.Writer, output.Text(fmt.Sprintf(format, args...)))
 }
 
@@ -137,6 +139,7 @@ func (h *host) note(name, text string) {
 	h.print.Lock()
 	defer h.print.Unlock()
 	h.notes[name] = append(h.notes[name], text)
+	h.clear()
 	fmt.Fprintf(h.c.App.ErrWriter, "%s: %s\n", name, output.Text(text))
 }
 

@@ -28,7 +28,7 @@ func stop(ctx context.Context, h *host) error {
 	}
 	named := h.c.Args().Present()
 	return h.each(ctx, names, "Stopped", func(ctx context.Context, name string) error {
-		err := h.Stop(ctx, name, h.c.Duration("timeout"))
+		err := h.Stop(ctx, name, h.c.Duration("timeout"), h.progress(name, len(names) == 1))
 		var stopped *lifecycle.StoppedError
 		var unknown *lifecycle.UnknownError
 		if !named && (errors.As(err, &stopped) || errors.As(err, &unknown)) {

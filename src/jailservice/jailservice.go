@@ -21,6 +21,7 @@ import (
 	"jails/src/exit"
 	"jails/src/jail"
 	"jails/src/nearest"
+	"jails/src/supervise"
 )
 
 // Jails is what the command that has the verb knows of jails.
@@ -112,6 +113,9 @@ func run(c *cli.Context, j Jails) error {
 	defer cancel()
 	r.client, err = control.Dial(ctx, jail.Paths().ControlSocket(name))
 	if errors.Is(err, control.ErrNotRunning) {
+		if supervise.Running(name) {
+			return &exit.Error{Code: exit.Temporary, Msg: fmt.Sprintf("the services of jail %s do not run at this moment", name), Hint: "see: jailmgr status " + name}
+		}
 		return j.Absent(name)
 	}
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 	"jails/src/exit"
 	"jails/src/jail"
 	"jails/src/output"
+	"jails/src/supervise"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -245,6 +246,19 @@ func squeeze(s string) string {
 func TestSilent(t *testing.T) {
 	start(t, &stub{silent: true})
 	if code, _, stderr := typed("web"); code != exit.Temporary || !strings.HasPrefix(stderr, "tool: ask the services of jail web: ") {
+		t.Errorf("%d %s", code, stderr)
+	}
+}
+
+// While the supervisor starts a jail anew, or ends it, there is no jail-init.
+func TestBetween(t *testing.T) {
+	start(t, &stub{})
+	layout := jail.Paths()
+	if err := os.Rename(layout.ControlSocket("web"), supervise.Socket(layout, "web")); err != nil {
+		t.Fatal(err)
+	}
+	const want = "tool: the services of jail web do not run at this moment; see: jailmgr status web\n"
+	if code, _, stderr := typed("web", "restart", "db"); code != exit.Temporary || stderr != want {
 		t.Errorf("%d %s", code, stderr)
 	}
 }

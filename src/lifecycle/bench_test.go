@@ -11,7 +11,7 @@ func BenchmarkStart(b *testing.B) {
 			b.Fatal(err)
 		}
 		b.StopTimer()
-		if err := h.Stop(ctx, "web", 0); err != nil {
+		if err := h.Stop(ctx, "web", 0, nil); err != nil {
 			b.Fatal(err)
 		}
 		b.StartTimer()

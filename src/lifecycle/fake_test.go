@@ -119,7 +119,7 @@ func (s *fakeSupervisor) destroy(name string) error {
 	return s.kernel.End(context.Background(), j.ID)
 }
 
-func (s *fakeSupervisor) Stop(_ context.Context, name string, _ time.Duration) error {
+func (s *fakeSupervisor) Stop(_ context.Context, name string, _ time.Duration, _ func(string)) error {
 	if s.stopErr != nil {
 		return s.stopErr
 	}

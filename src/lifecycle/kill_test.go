@@ -50,7 +50,7 @@ func helper() {
 	case "start":
 		err = h.Start(ctx, "web", 0, nil)
 	case "stop":
-		err = h.Stop(ctx, "web", 0)
+		err = h.Stop(ctx, "web", 0, nil)
 	case "destroy":
 		err = h.Destroy(ctx, "web", true)
 	}
@@ -146,7 +146,7 @@ func converge(t *testing.T, h *Host, verb string, byRepair bool) {
 		t.Errorf("start: %v", err)
 	}
 	condition(t, h, Running)
-	if err := h.Stop(ctx, "web", 0); err != nil {
+	if err := h.Stop(ctx, "web", 0, nil); err != nil {
 		t.Errorf("stop: %v", err)
 	}
 	clean(t, h)
@@ -162,7 +162,7 @@ func converge(t *testing.T, h *Host, verb string, byRepair bool) {
 // However far a verb got before it was killed, what comes next puts it right.
 func TestKilledAtEachStep(t *testing.T) {
 	h, _, _ := started(t)
-	if err := h.Stop(ctx, "web", 0); err != nil {
+	if err := h.Stop(ctx, "web", 0, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := h.Destroy(ctx, "web", false); err != nil {
@@ -204,7 +204,7 @@ func TestKilledAtEachStep(t *testing.T) {
 
 func TestKilledAtAnyMoment(t *testing.T) {
 	h, _, _ := started(t)
-	if err := h.Stop(ctx, "web", 0); err != nil {
+	if err := h.Stop(ctx, "web", 0, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := h.Destroy(ctx, "web", false); err != nil {

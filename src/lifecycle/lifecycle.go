@@ -35,7 +35,7 @@ type Kernel interface {
 // it.
 type Supervisor interface {
 	Start(ctx context.Context, name string, progress func(string)) error
-	Stop(ctx context.Context, name string, timeout time.Duration) error
+	Stop(ctx context.Context, name string, timeout time.Duration, progress func(string)) error
 	Reload(ctx context.Context, def *jail.Definition, dry bool, progress func(string)) ([]control.Change, error)
 	Running(name string) bool
 	Gone(ctx context.Context, name string) error
@@ -142,7 +142,7 @@ func (h *Host) end(ctx context.Context, name string) error {
 	// It must be gone before another can start; where it was killed, one that
 	// takes its place reads what services have written since. What it can't do
 	// in order is done below.
-	if err := h.Supervisor.Stop(ctx, name, time.Second); err != nil && ctx.Err() != nil {
+	if err := h.Supervisor.Stop(ctx, name, time.Second, nil); err != nil && ctx.Err() != nil {
 		return err
 	}
 	j, exists, err := h.lookup(name)
@@ -254,7 +254,7 @@ func (h *Host) recover(ctx context.Context, name string) (verb string, err error
 	}
 	if j.Has(stepStop) {
 		h.note(name, "an earlier stop was interrupted; it is carried on")
-		return verbStop, h.finishStop(ctx, name, 0, j)
+		return verbStop, h.finishStop(ctx, name, 0, nil, j)
 	}
 	if j.Done && j.Verb == verbStart {
 		// A supervisor may be making the kernel's jail anew, and without a

@@ -97,19 +97,19 @@ func TestLife(t *testing.T) {
 	if after, err := k.Lookup("web"); err != nil || after.ID == before.ID {
 		t.Errorf("not restarted: %v", err)
 	}
-	if err := h.Stop(ctx, "web", 0); err != nil {
+	if err := h.Stop(ctx, "web", 0, nil); err != nil {
 		t.Error(err)
 	}
 	condition(t, h, Stopped)
 	clean(t, h)
 	var stopped *StoppedError
-	if err := h.Stop(ctx, "web", 0); !errors.As(err, &stopped) {
+	if err := h.Stop(ctx, "web", 0, nil); !errors.As(err, &stopped) {
 		t.Errorf("stop of a jail that does not run: %v", err)
 	}
 	if err := h.Restart(ctx, "web", 0, 0, nil); err != nil {
 		t.Errorf("restart of a jail that does not run: %v", err)
 	}
-	if err := errors.Join(h.Stop(ctx, "web", 0), h.Destroy(ctx, "web", false)); err != nil {
+	if err := errors.Join(h.Stop(ctx, "web", 0, nil), h.Destroy(ctx, "web", false)); err != nil {
 		t.Error(err)
 	}
 	if whole(t, h) {
@@ -119,7 +119,7 @@ func TestLife(t *testing.T) {
 		t.Error("its volume is gone")
 	}
 	var unknown *UnknownError
-	for _, err := range []error{h.Start(ctx, "web", 0, nil), h.Stop(ctx, "web", 0), h.Destroy(ctx, "web", false), h.Restart(ctx, "web", 0, 0, nil)} {
+	for _, err := range []error{h.Start(ctx, "web", 0, nil), h.Stop(ctx, "web", 0, nil), h.Destroy(ctx, "web", false), h.Restart(ctx, "web", 0, 0, nil)} {
 		if !errors.As(err, &unknown) {
 			t.Errorf("a jail that is not there: %v", err)
 		}
@@ -178,7 +178,7 @@ func TestStartByHand(t *testing.T) {
 		t.Fatal(err)
 	}
 	condition(t, h, Running)
-	if err := h.Stop(ctx, "web", 0); err != nil {
+	if err := h.Stop(ctx, "web", 0, nil); err != nil {
 		t.Error(err)
 	}
 	if !whole(t, h) {
@@ -269,7 +269,7 @@ func TestStartStays(t *testing.T) {
 			t.Errorf("got %v", got)
 		}
 		condition(t, h, Running)
-		if err := h.Stop(ctx, "web", 0); err != nil {
+		if err := h.Stop(ctx, "web", 0, nil); err != nil {
 			t.Error(err)
 		}
 		clean(t, h)
@@ -326,7 +326,7 @@ func TestStartAfterCrash(t *testing.T) {
 	}
 	// Stop ends it even if its supervisor can not.
 	s.stopErr = errors.New("failing")
-	if err := h.Stop(ctx, "web", 0); err != nil {
+	if err := h.Stop(ctx, "web", 0, nil); err != nil {
 		t.Error(err)
 	}
 	clean(t, h)
@@ -342,7 +342,7 @@ func TestStopNotes(t *testing.T) {
 		var notes []string
 		h.Note = func(_, text string) { notes = append(notes, text) }
 		s.stopErr = err
-		if err := h.Stop(ctx, "web", 0); err != nil || !slices.Equal(notes, []string{want}) {
+		if err := h.Stop(ctx, "web", 0, nil); err != nil || !slices.Equal(notes, []string{want}) {
 			t.Errorf("%v, %q", err, notes)
 		}
 		clean(t, h)
@@ -377,7 +377,7 @@ func TestStopWithAnotherModel(t *testing.T) {
 			if !errors.As(err, &other) || !s.Running("web") {
 				t.Fatalf("it is stopped for a start that can not be: %v", err)
 			}
-			err = h.Stop(ctx, "web", 0)
+			err = h.Stop(ctx, "web", 0, nil)
 			var rest *RestError
 			switch {
 			case !c.stays && err != nil, c.stays && err == nil, c.name != "failing" && c.stays != errors.As(err, &other):
@@ -393,16 +393,16 @@ func TestStopWithAnotherModel(t *testing.T) {
 			}
 			h.Kernel, s.stopErr = k, nil
 			var stopped *StoppedError
-			if err := h.Stop(ctx, "web", 0); c.stays && err != nil || !c.stays && !errors.As(err, &stopped) {
+			if err := h.Stop(ctx, "web", 0, nil); c.stays && err != nil || !c.stays && !errors.As(err, &stopped) {
 				t.Errorf("stopped again: %v", err)
 			}
 			clean(t, h)
 			h.Kernel = otherKernel{k}
-			if err := h.Stop(ctx, "web", 0); !errors.As(err, &stopped) {
+			if err := h.Stop(ctx, "web", 0, nil); !errors.As(err, &stopped) {
 				t.Errorf("of one that does not run: %v", err)
 			}
 			var unknown *UnknownError
-			if err := h.Stop(ctx, "nobody", 0); !errors.As(err, &unknown) {
+			if err := h.Stop(ctx, "nobody", 0, nil); !errors.As(err, &unknown) {
 				t.Errorf("of none: %v", err)
 			}
 		})
@@ -419,7 +419,7 @@ func TestForeign(t *testing.T) {
 	if err := h.Start(ctx, "web", 0, nil); !errors.As(err, &foreign) {
 		t.Errorf("start: %v", err)
 	}
-	if err := h.Stop(ctx, "web", 0); !errors.As(err, &foreign) {
+	if err := h.Stop(ctx, "web", 0, nil); !errors.As(err, &foreign) {
 		t.Errorf("stop: %v", err)
 	}
 	var running *RunningError
@@ -467,7 +467,7 @@ func TestProvision(t *testing.T) {
 		t.Error(err)
 	}
 	condition(t, h, Running)
-	if err := h.Stop(ctx, "web", 0); err != nil {
+	if err := h.Stop(ctx, "web", 0, nil); err != nil {
 		t.Error(err)
 	}
 }

@@ -76,7 +76,7 @@ func TestReload(t *testing.T) {
 	if _, err := h.Reload(ctx, "web", false, nil); !errors.As(err, new(*UnwatchedError)) {
 		t.Errorf("without its supervisor: %v", err)
 	}
-	if err := h.Stop(ctx, "web", 0); err != nil {
+	if err := h.Stop(ctx, "web", 0, nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := h.Reload(ctx, "web", true, nil); !errors.As(err, new(*StoppedError)) {

@@ -143,7 +143,7 @@ func (h *Host) supervise(ctx context.Context, name string, timeout time.Duration
 	err = fmt.Errorf("start of jail %s: %w", name, context.Cause(ctx))
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 	defer cancel()
-	if e := h.Supervisor.Stop(stopping, name, time.Second); e != nil && !errors.Is(e, supervise.ErrNotRunning) {
+	if e := h.Supervisor.Stop(stopping, name, time.Second, nil); e != nil && !errors.Is(e, supervise.ErrNotRunning) {
 		err = errors.Join(err, e)
 	}
 	return err

@@ -15,18 +15,19 @@ import (
 )
 
 // Stop stops a jail: its services in order, each within timeout or, if that
-// is 0, within its own; then no process is left, and nothing mounted.
+// is 0, within its own; then no process is left, and nothing mounted. progress,
+// which may be nil, hears of each step.
 //
 // With a kernel's model of another version it does what needs no kernel: the
 // jail's supervisor, which may be of that release, stops the jail, or else its
 // services are stopped and the rest stays, a *RestError.
-func (h *Host) Stop(ctx context.Context, name string, timeout time.Duration) error {
+func (h *Host) Stop(ctx context.Context, name string, timeout time.Duration, progress func(string)) error {
 	var other *secmodel.ABIError
 	if _, _, err := h.lookup(name); errors.As(err, &other) {
-		return h.stopForeign(ctx, name, timeout, other)
+		return h.stopForeign(ctx, name, timeout, progress, other)
 	}
 	return h.locked(ctx, name, verbStop, func() error {
-		stopped, err := h.stop(ctx, name, timeout)
+		stopped, err := h.stop(ctx, name, timeout, progress)
 		if err == nil && !stopped {
 			if !h.Known(name) {
 				return &UnknownError{name}
@@ -50,7 +51,7 @@ func (e *RestError) Error() string {
 func (e *RestError) Unwrap() error { return e.Err }
 
 // stopForeign is Stop without a kernel that could be asked.
-func (h *Host) stopForeign(ctx context.Context, name string, timeout time.Duration, other error) error {
+func (h *Host) stopForeign(ctx context.Context, name string, timeout time.Duration, progress func(string), other error) error {
 	if err := jail.CheckName(name); err != nil {
 		return err
 	}
@@ -58,10 +59,10 @@ func (h *Host) stopForeign(ctx context.Context, name string, timeout time.Durati
 	if err != nil {
 		return err
 	}
-	return errors.Join(h.stopServices(ctx, name, timeout, other), lock.Unlock())
+	return errors.Join(h.stopServices(ctx, name, timeout, progress, other), lock.Unlock())
 }
 
-func (h *Host) stopServices(ctx context.Context, name string, timeout time.Duration, other error) error {
+func (h *Host) stopServices(ctx context.Context, name string, timeout time.Duration, progress func(string), other error) error {
 	j, err := journal.Open(h.Layout.Journal(name))
 	if errors.Is(err, os.ErrNotExist) {
 		if !h.Known(name) {
@@ -72,7 +73,7 @@ func (h *Host) stopServices(ctx context.Context, name string, timeout time.Durat
 	if err != nil {
 		return err
 	}
-	err = h.Supervisor.Stop(ctx, name, timeout)
+	err = h.Supervisor.Stop(ctx, name, timeout, progress)
 	var unlogged *supervise.UnloggedError
 	switch {
 	case err == nil:
@@ -93,7 +94,7 @@ func (h *Host) stopServices(ctx context.Context, name string, timeout time.Durat
 }
 
 // stop says whether there was anything to stop.
-func (h *Host) stop(ctx context.Context, name string, timeout time.Duration) (bool, error) {
+func (h *Host) stop(ctx context.Context, name string, timeout time.Duration, progress func(string)) (bool, error) {
 	j, err := journal.Open(h.Layout.Journal(name))
 	ours := err == nil
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -116,12 +117,12 @@ func (h *Host) stop(ctx context.Context, name string, timeout time.Duration) (bo
 			return true, errors.Join(err, j.Close())
 		}
 	}
-	return true, h.finishStop(ctx, name, timeout, j)
+	return true, h.finishStop(ctx, name, timeout, progress, j)
 }
 
 // finishStop goes on to the end, whatever part was done already.
-func (h *Host) finishStop(ctx context.Context, name string, timeout time.Duration, j *journal.Journal) error {
-	err := h.Supervisor.Stop(ctx, name, timeout)
+func (h *Host) finishStop(ctx context.Context, name string, timeout time.Duration, progress func(string), j *journal.Journal) error {
+	err := h.Supervisor.Stop(ctx, name, timeout, progress)
 	if err != nil && ctx.Err() != nil {
 		return errors.Join(err, j.Close())
 	}
@@ -149,7 +150,7 @@ func (h *Host) Restart(ctx context.Context, name string, stopTimeout, timeout ti
 		if err := h.Store.Check(def); err != nil {
 			return err
 		}
-		if _, err := h.stop(ctx, name, stopTimeout); err != nil {
+		if _, err := h.stop(ctx, name, stopTimeout, progress); err != nil {
 			return err
 		}
 		return h.start(ctx, def, timeout, progress)

@@ -117,7 +117,7 @@ func TestStopWithoutASupervisor(t *testing.T) {
 	w.killSupervisor()
 	w.eventually("the supervisor's end", func() bool { return !Running(w.name) })
 	w.define("levle = 'low'\n")
-	err := Stop(w.ctx(patience), w.name, 0)
+	err := Stop(w.ctx(patience), w.name, 0, nil)
 	if _, is := errors.AsType[*UnloggedError](err); !is || !strings.Contains(err.Error(), "levle") {
 		t.Errorf("%v", err)
 	}

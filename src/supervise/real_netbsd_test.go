@@ -172,7 +172,7 @@ func (w *theWorld) clean() {
 		b, err := os.ReadFile(w.layout.Current(name))
 		w.Logf("log (%v):\n%s", err, b)
 		if Running(name) {
-			if err := Stop(w.ctx(), name, 0); err != nil {
+			if err := Stop(w.ctx(), name, 0, nil); err != nil {
 				w.Error(err)
 			}
 		}
@@ -222,7 +222,7 @@ func (w *theWorld) mustStart() {
 
 func (w *theWorld) mustStop() {
 	w.Helper()
-	if err := Stop(w.ctx(), name, 0); err != nil {
+	if err := Stop(w.ctx(), name, 0, nil); err != nil {
 		w.Fatalf("stop: %v", err)
 	}
 	if _, err := w.model.Lookup(name); !errors.Is(err, secmodel.ErrNoJail) {

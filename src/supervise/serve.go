@@ -35,6 +35,9 @@ func (s *supervisor) request(peer *control.Peer, m *control.Message) {
 		peer.Send(&control.Message{ID: m.ID, Op: control.OpDone, Status: s.status()})
 	case control.OpStop:
 		s.askers = append(s.askers, asker{peer, m.ID})
+		if s.step != "" { // the stop is under way
+			peer.Send(&control.Message{ID: m.ID, Op: control.OpProgress, Error: s.step})
+		}
 		s.stop(m.Timeout, "asked to by "+peer.Who())
 	case control.OpReload:
 		if !m.Dry {
@@ -48,6 +51,7 @@ func (s *supervisor) request(peer *control.Peer, m *control.Message) {
 
 // progress tells those who wait for the stop what it waits for.
 func (s *supervisor) progress(text string) {
+	s.step = text
 	for _, a := range s.askers {
 		a.peer.Send(&control.Message{ID: a.id, Op: control.OpProgress, Error: text})
 	}

@@ -64,7 +64,8 @@ func (e *ServiceError) Error() string { return e.Reason }
 // ExitCode makes it an exit.Coder.
 func (e *ServiceError) ExitCode() int { return exit.Temporary }
 
-// StepError says what Start or Stop was waiting for when its time was over.
+// StepError says what Start or Stop was waiting for when its time was over, or
+// when it was interrupted. What was asked for goes on.
 type StepError struct {
 	Jail string
 	Step string // "httpd is starting: is not ready yet"
@@ -72,8 +73,14 @@ type StepError struct {
 }
 
 func (e *StepError) Error() string {
+	if errors.Is(e.Err, context.Canceled) {
+		return fmt.Sprintf("jail %s: interrupted, what was asked for goes on; %s", e.Jail, e.Step)
+	}
 	return fmt.Sprintf("jail %s: time is over; %s", e.Jail, e.Step)
 }
+
+// ExitHint makes it an exit.Hinter.
+func (e *StepError) ExitHint() string { return "see: jailmgr service " + e.Jail + " why" }
 
 func (e *StepError) Unwrap() error { return e.Err }
 
@@ -138,6 +145,9 @@ func start(ctx context.Context, name string, adopted bool, progress func(string)
 	for {
 		line, err := lines.ReadString('\n')
 		if ctx.Err() != nil {
+			if now := pending(name); now != "" {
+				step = now // what was heard last may be of a service that is well
+			}
 			return &StepError{name, step, ctx.Err()}
 		}
 		if err == io.EOF {
@@ -170,6 +180,44 @@ func start(ctx context.Context, name string, adopted bool, progress func(string)
 			return &exit.Error{Code: n, Msg: text}
 		}
 	}
+}
+
+// pending is which of a jail's services is not at rest, and why: the first one,
+// rather one that waits for no other. It is "" if none is, or that is not told
+// at once.
+func pending(name string) string {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	c, err := control.Dial(ctx, jail.Paths().ControlSocket(name))
+	if err != nil {
+		return ""
+	}
+	defer c.Close()
+	st, err := c.Status(ctx)
+	if err != nil {
+		return ""
+	}
+	for _, waiting := range []bool{false, true} {
+		for i := range st.Services {
+			switch v := &st.Services[i]; v.State {
+			case "ready", "completed", "down", "failed":
+			default:
+				if (v.State == "waiting") == waiting {
+					return clause(v)
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// clause is "httpd is starting: is not ready yet".
+func clause(v *control.Service) string {
+	text := v.Name + " is " + v.State
+	if v.Reason != "" {
+		text += ": " + v.Reason
+	}
+	return text
 }
 
 // spawn starts the supervisor, detached, and gives the pipe it tells through.
@@ -210,18 +258,24 @@ func spawn(name string) (*os.File, error) {
 // killed, as is one that does not answer, is adopted first, or, where it can not
 // be, stopped and left to the caller to kill, with an *UnloggedError. When ctx
 // ends first, a *StepError names the step that was waited for; the stop goes on.
-func Stop(ctx context.Context, name string, timeout time.Duration) error {
+// progress, which may be nil, hears of each step.
+func Stop(ctx context.Context, name string, timeout time.Duration, progress func(string)) error {
 	layout := jail.Paths()
 	step := "the supervisor was asked to stop"
+	waits := func(s string) {
+		if step = s; progress != nil {
+			progress(s)
+		}
+	}
 	for adopted := false; ; adopted = true {
 		c, err := control.Dial(ctx, Socket(layout, name))
 		if err == nil {
 			if err = answers(ctx, c, name); err == nil {
-				err = c.Stop(ctx, timeout, func(s string) { step = s })
+				err = c.Stop(ctx, timeout, waits)
 			}
 			if err == nil {
 				// The connection is one of what keeps the jails' file system busy.
-				step = "the supervisor has stopped, and ends"
+				waits("the supervisor has stopped, and ends")
 				err = c.Gone(ctx)
 			}
 			c.Close()
@@ -246,7 +300,7 @@ func Stop(ctx context.Context, name string, timeout time.Duration) error {
 		err = start(ctx, name, true, func(string) {})
 		var failed *ServiceError
 		if err != nil && !errors.As(err, &failed) {
-			return stopWithout(ctx, name, timeout, err)
+			return stopWithout(ctx, name, timeout, progress, err)
 		}
 	}
 }
@@ -273,13 +327,13 @@ func answers(ctx context.Context, c *control.Client, name string) error {
 
 // stopWithout has the services of a jail stopped that can have no supervisor,
 // perhaps because its definition is not valid by now.
-func stopWithout(ctx context.Context, name string, timeout time.Duration, why error) error {
+func stopWithout(ctx context.Context, name string, timeout time.Duration, progress func(string), why error) error {
 	c, err := control.Dial(ctx, jail.Paths().ControlSocket(name))
 	if err != nil {
 		return why
 	}
 	defer c.Close()
-	if err := c.Stop(ctx, timeout, nil); err != nil {
+	if err := c.Stop(ctx, timeout, progress); err != nil {
 		return errors.Join(why, err)
 	}
 	return &UnloggedError{why}

@@ -55,7 +55,7 @@ func TestStartAndStop(t *testing.T) {
 	if Running(w.name) {
 		t.Error("it is running")
 	}
-	if err := Stop(w.ctx(time.Second), w.name, 0); !errors.Is(err, ErrNotRunning) {
+	if err := Stop(w.ctx(time.Second), w.name, 0, nil); !errors.Is(err, ErrNotRunning) {
 		t.Errorf("a second stop: %v", err)
 	}
 	// web goes before db, which it comes after.
@@ -292,7 +292,7 @@ func TestStubbornServices(t *testing.T) {
 		sh("daemon", `(setsid sh -c 'trap "" TERM HUP; while :; do sleep 0.1; done' >/dev/null 2>&1 &) ; exec sleep 1000`)+
 		sh("stopped", `kill -STOP $$; exec sleep 1000`))
 	w.mustStart()
-	err := Stop(w.ctx(150*time.Millisecond), w.name, 0)
+	err := Stop(w.ctx(150*time.Millisecond), w.name, 0, nil)
 	var step *StepError
 	if !errors.As(err, &step) || !strings.Contains(err.Error(), "waits for service deaf to stop") {
 		t.Errorf("an impatient stop: %v", err)
@@ -320,8 +320,13 @@ func TestSlowStop(t *testing.T) {
 	})
 	// Whoever asks may give up long before; the stop goes on.
 	var step *StepError
-	if err := Stop(w.ctx(100*time.Millisecond), w.name, 0); !errors.As(err, &step) {
+	if err := Stop(w.ctx(100*time.Millisecond), w.name, 0, nil); !errors.As(err, &step) {
 		t.Errorf("an impatient stop: %v", err)
+	}
+	interrupted, cancel := context.WithCancel(w.ctx(patience))
+	time.AfterFunc(100*time.Millisecond, cancel)
+	if err := Stop(interrupted, w.name, 0, nil); !errors.As(err, &step) || !strings.Contains(err.Error(), "interrupted, what was asked for goes on; waits for service ") {
+		t.Errorf("an interrupted stop: %v", err)
 	}
 	w.mustStop()
 	for _, name := range []string{"a", "b", "c"} {

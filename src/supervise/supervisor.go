@@ -73,6 +73,7 @@ type supervisor struct {
 	notice  notice
 	server  *control.Server
 	askers  []asker // of the stop
+	step    string  // what they were told last
 	restart *event.Timer
 	events  Events
 	denials *denials // of the jail id
@@ -448,11 +449,7 @@ func (s *supervisor) serviceChanged(v *control.Service) {
 	case "finishing", "backoff", "failed", "completed", "down", "waiting":
 		s.log.Ended(v.Name)
 	}
-	text := v.Name + " is " + v.State
-	if v.Reason != "" {
-		text += ": " + v.Reason
-	}
-	s.notice.progress(text)
+	s.notice.progress(clause(v))
 }
 
 // serviceGone follows when a service that a reload has removed has ended.

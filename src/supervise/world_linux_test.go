@@ -144,7 +144,7 @@ func (w *world) mustStart() {
 
 func (w *world) mustStop() {
 	w.Helper()
-	if err := Stop(w.ctx(patience), w.name, 0); err != nil {
+	if err := Stop(w.ctx(patience), w.name, 0, nil); err != nil {
 		w.Fatalf("stop: %v", err)
 	}
 	if _, err := w.k.Lookup(w.name); !errors.Is(err, secmodel.ErrNoJail) {

@@ -20,12 +20,17 @@ import (
 // types input; it returns all that appeared, and the exit status.
 func onTerminal(t *testing.T, h *host.Host, prompt, input string, args ...string) (string, int) {
 	t.Helper()
+	return typed(t, h, prompt, input, append([]string{"jailctl", "exec"}, args...)...)
+}
+
+func typed(t *testing.T, h *host.Host, prompt, input string, args ...string) (string, int) {
+	t.Helper()
 	master, slave, err := terminal.Open()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer master.Close()
-	cmd := h.Command(t.Context(), "jailctl", append([]string{"exec"}, args...)...)
+	cmd := h.Command(t.Context(), args[0], args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
 	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true, Setctty: true}
 	if err := cmd.Start(); err != nil {
@@ -216,5 +221,33 @@ func TestClean(t *testing.T) {
 	cmd.Stdin = dir
 	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "descriptor 0 is a directory") {
 		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// A person sees the steps of what takes its time, and nothing of them stays on
+// the line that follows.
+func TestSteps(t *testing.T) {
+	h := host.New(t)
+	definition := filepath.Join(h.Dir, "etc/jails/web.toml")
+	if err := os.MkdirAll(filepath.Dir(definition), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	text := "root = '" + h.Userland(t) + `'
+[[service]]
+name = "a-service-that-has-a-rather-long-name-which-no-line-holds-twice"
+command = ["sh", "-c", "sleep 0.3; echo >&3; trap 'sleep 0.3; exit' TERM; while :; do sleep 0.02; done"]
+ready = "fd:3"
+`
+	if err := os.WriteFile(definition, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ verb, step, end string }{
+		{"start", "web: a-service-that-has-a-rather-long-name-which-no-line-holds-twice is startin\r\x1b[K", "\x1b[KStarted jail web ("},
+		{"stop", "web: waits for service a-service-that-has-a-rather-long-name-which-no-line-hold\r\x1b[K", "\x1b[KStopped jail web ("},
+	} {
+		out, code := typed(t, h, "", "", "jailmgr", c.verb, "web")
+		if code != 0 || !strings.Contains(out, c.step) || !strings.Contains(out, c.end) {
+			t.Errorf("%s: status %d: %q", c.verb, code, out)
+		}
 	}
 }
