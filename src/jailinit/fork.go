@@ -76,7 +76,6 @@ func execute(p *program) (pid int, err error) {
 	c.report = uintptr(report[1])
 	syscall.ForkLock.Lock()
 	made, errno := c.fork()
-	afterFork()
 	syscall.ForkLock.Unlock()
 	unix.Close(report[1])
 	defer unix.Close(report[0])
@@ -110,10 +109,8 @@ func execute(p *program) (pid int, err error) {
 }
 
 // fork makes the process. In the child nothing may be allocated and no stack
-// grow: it has this one thread of Go's, whatever lock another one held, and maybe
-// the parent's own memory. So the parent does no more here than return.
+// grow: it has this one thread of Go's, and whatever lock another one held.
 //
-//go:noinline
 //go:norace
 func (c *child) fork() (pid uintptr, errno syscall.Errno) {
 	var (
@@ -124,8 +121,9 @@ func (c *child) fork() (pid uintptr, errno syscall.Errno) {
 		wanted = uintptr(len(c.files))
 	)
 	beforeFork()
-	pid, errno = vfork()
+	pid, errno = forkSelf()
 	if pid != 0 || errno != 0 {
+		afterFork()
 		return pid, errno
 	}
 

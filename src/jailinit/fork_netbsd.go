@@ -17,12 +17,9 @@ const (
 // resources are setrlimit(2)'s by NetBSD's numbers.
 var resources = [...]int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}
 
-// vfork is fork(2): the child changes its ids before it executes, and while its
-// memory was the parent's, whoever got at it in the jail would have jail-init.
-//
 //go:nosplit
 //go:norace
-func vfork() (pid uintptr, errno syscall.Errno) {
+func forkSelf() (pid uintptr, errno syscall.Errno) {
 	pid, _, errno = syscall.RawSyscall(unix.SYS_FORK, 0, 0, 0)
 	return pid, errno
 }
