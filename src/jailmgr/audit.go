@@ -27,7 +27,7 @@ func auditCommand() *cli.Command {
 			"object, as in the file.",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "go on with the records to come"},
-			&cli.DurationFlag{Name: "since", Usage: "print records of the last `TIME` only, as in 10m"},
+			&cli.StringFlag{Name: "since", Usage: "print records since `TIME` only: 10m ago, or as in 15:04 or \"2006-01-02 15:04\""},
 			&cli.BoolFlag{Name: "json", Usage: "print each record as a JSON object"},
 		},
 		Action: on(withoutKernel, showAudit),
@@ -51,8 +51,9 @@ func showAudit(ctx context.Context, h *host) error {
 			return err
 		}
 	}
-	if since := h.c.Duration("since"); since > 0 {
-		v.since = time.Now().Add(-since)
+	var err error
+	if v.since, err = momentOf(h.c, "since"); err != nil {
+		return err
 	}
 	if h.c.Bool("follow") {
 		return audit.Follow(ctx, h.Layout.Audit(), v.record, v.rest)

@@ -228,6 +228,9 @@ func TestRefusals(t *testing.T) {
 		{"logs unknown", []string{"logs", "none"}, "", 66, `no jail "none"`},
 		{"logs stream", []string{"logs", "web", "--stream", "x"}, "", 64, `unknown stream "x"`},
 		{"logs until", []string{"logs", "web", "-f", "--until", "1s"}, "", 64, "--follow goes on"},
+		{"logs since", []string{"logs", "web", "--since", "yesterday"}, "", 64, `option "--since" wants a time, as in 10m for ten minutes ago, 15:04, or "2006-01-02 15:04", not "yesterday"`},
+		{"audit since", []string{"audit", "--since", "-5m"}, "", 64, `option "--since" wants a time, as in 10m`},
+		{"logs of a service that is not there", []string{"logs", "web", "--service", "syslgo"}, "", 66, `no service "syslgo" in jail web; did you mean "syslog"?`},
 		{"logs service", []string{"logs", "web", "--service", "../x"}, "", 64, `bad name "../x"`},
 		{"apply", []string{"apply", "web"}, "", 69, ``},
 		{"large script", []string{"provision", "web"}, big, 69, ``},
@@ -404,6 +407,7 @@ func TestLogs(t *testing.T) {
 		{[]string{"--stream", "err"}, []string{`httpd!: two\x1b[31m\`}},
 		{[]string{"--service", "httpd", "-n", "1"}, []string{"httpd: four"}},
 		{[]string{"-g", "o", "--until", "1s"}, []string{"httpd: one", `httpd!: two\x1b[31m\`, "httpd: four"}},
+		{[]string{"--since", "2026-11-23T08:51:38.000002Z", "--until", "2026-11-23T08:51:38.000004Z"}, []string{`httpd!: two\x1b[31m\`, "db: three"}},
 		{[]string{"mail", "-n", "3"}, []string{"mail/smtpd: hello", "web/db: three", "web/httpd: four"}},
 	} {
 		if d := cmp.Diff(tt.want, texts(tt.args...)); d != "" {

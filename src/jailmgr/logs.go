@@ -5,14 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"jails/src/command"
+	"jails/src/exit"
 	"jails/src/jail"
 	"jails/src/lifecycle"
 	"jails/src/logs"
+	"jails/src/nearest"
 	"jails/src/output"
 )
 
@@ -29,8 +33,8 @@ func logsCommand() *cli.Command {
 			&cli.IntFlag{Name: "lines", Aliases: []string{"n"}, Usage: "print the last `NUMBER` lines only", DefaultText: "all"},
 			&cli.StringSliceFlag{Name: "service", Aliases: []string{"s"}, Usage: "print lines of `SERVICE` only; repeat for more"},
 			&cli.StringFlag{Name: "stream", Usage: "print lines of `STREAM` only: out or err"},
-			&cli.DurationFlag{Name: "since", Usage: "print lines of the last `TIME` only, as in 10m"},
-			&cli.DurationFlag{Name: "until", Usage: "print lines that are older than `TIME` only, as in 5m"},
+			&cli.StringFlag{Name: "since", Usage: "print lines since `TIME` only: 10m ago, or as in 15:04 or \"2006-01-02 15:04\""},
+			&cli.StringFlag{Name: "until", Usage: "print lines from before `TIME` only"},
 			&cli.StringFlag{Name: "grep", Aliases: []string{"g"}, Usage: "print lines that hold `TEXT` only"},
 			&cli.BoolFlag{Name: "json", Usage: "print each line as a JSON object"},
 		},
@@ -58,13 +62,14 @@ func showLogs(ctx context.Context, h *host) error {
 	if filter.Stream != "" && filter.Stream != "out" && filter.Stream != "err" {
 		return command.Usage(c, fmt.Errorf("unknown stream %q: out or err", filter.Stream))
 	}
-	if since := c.Duration("since"); since > 0 {
-		filter.Since = time.Now().Add(-since)
+	if filter.Since, err = momentOf(c, "since"); err != nil {
+		return err
 	}
-	if c.IsSet("until") {
-		if filter.Until = time.Now().Add(-c.Duration("until")); c.Bool("follow") {
-			return command.Usage(c, errors.New("--follow goes on with new lines, which --until leaves out"))
-		}
+	if filter.Until, err = momentOf(c, "until"); err != nil {
+		return err
+	}
+	if c.IsSet("until") && c.Bool("follow") {
+		return command.Usage(c, errors.New("--follow goes on with new lines, which --until leaves out"))
 	}
 	for _, s := range filter.Services {
 		if err := jail.CheckName(s); err != nil {
@@ -85,11 +90,47 @@ func showLogs(ctx context.Context, h *host) error {
 			return err
 		}
 	}
-	print := h.logPrinter(names)
+	print, unknown := h.logPrinter(names), h.unknownService(names, filter.Services)
 	if c.Bool("follow") {
+		if unknown != nil { // it may come yet
+			exit.Report(c.App.ErrWriter, c.App.Name, unknown)
+		}
 		return logs.Follow(ctx, dirs, filter, last, print)
 	}
-	return logs.Tail(dirs, filter, last, print)
+	any := false
+	err = logs.Tail(dirs, filter, last, func(place int, l logs.Line) error {
+		any = true
+		return print(place, l)
+	})
+	if err == nil && !any {
+		err = unknown // and none that there was once
+	}
+	return err
+}
+
+// unknownService says that none of the jails has one of the services, as far as
+// that can be told.
+func (h *host) unknownService(names, services []string) error {
+	known := []string{"jail-init", "supervisor", "syslog"}
+	for _, name := range names {
+		def, err := h.Layout.Load(name)
+		if err != nil {
+			return nil
+		}
+		for _, s := range def.Services {
+			known = append(known, s.Name)
+		}
+	}
+	for _, s := range services {
+		if !slices.Contains(known, s) {
+			msg := fmt.Sprintf("no service %q in jail %s", s, strings.Join(names, ", "))
+			if near := nearest.Of(s, known); near != "" {
+				msg += fmt.Sprintf("; did you mean %q?", near)
+			}
+			return &exit.Error{Code: exit.NoInput, Msg: msg}
+		}
+	}
+	return nil
 }
 
 // logged says that there is no such jail, if there is not.
