@@ -21,7 +21,7 @@ func (r *request) explain(s *control.Service) string {
 	case "down":
 		return sentence(fmt.Sprintf("%s is down since %s", s.Name, span), again)
 	case "failed":
-		return sentence(fmt.Sprintf("%s failed %s ago: %s", s.Name, span, s.Reason), again)
+		return sentence(fmt.Sprintf("%s failed %s ago: %s", s.Name, span, s.Reason), background(s), again)
 	case "waiting":
 		text := fmt.Sprintf("%s %s, since %s", s.Name, s.Reason, span)
 		if root := r.cause(s); root != nil && root.Name != s.Name {
@@ -29,7 +29,7 @@ func (r *request) explain(s *control.Service) string {
 		}
 		return text
 	case "backoff":
-		return fmt.Sprintf("%s ended %s ago: %s", s.Name, span, s.Reason)
+		return sentence(fmt.Sprintf("%s ended %s ago: %s", s.Name, span, s.Reason), background(s))
 	}
 	// starting, stopping, finishing, and what a later jail-init may know
 	text := fmt.Sprintf("%s is %s since %s", s.Name, s.State, span)
@@ -37,6 +37,15 @@ func (r *request) explain(s *control.Service) string {
 		text += ": " + s.Reason
 	}
 	return text
+}
+
+// background is what is most often behind a service that ends well, and should
+// not end.
+func background(s *control.Service) string {
+	if x := s.Last; x != nil && x.Code == 0 && x.Signal == 0 && x.Error == "" {
+		return "if it went into the background: it must stay in the foreground"
+	}
+	return ""
 }
 
 // cause is the service at the end of those that s waits for, one behind the
