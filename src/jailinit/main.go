@@ -44,7 +44,7 @@ func Run(stderr io.Writer, enter Enter, syslog ...string) int {
 	// NetBSD the others take on the new credential at their next system
 	// call only.
 	runtime.LockOSThread()
-	debug.SetGCPercent(-1) // see tidy
+	debug.SetGCPercent(-1) // see memory.go
 	// Without a limit Go takes the heap for a large one then, and has huge
 	// pages for its tables.
 	debug.SetMemoryLimit(64 << 20)
@@ -101,6 +101,7 @@ func prepare(enter Enter, syslog []string) (*process, int, error) {
 		return nil, exitSoftware, err
 	}
 	p := newProcess(setup, nil)
+	p.litter = setupLitter * len(m.Setup) >> 10
 	if p.limits, err = takeLimits(); err != nil {
 		return nil, exitSystem, err
 	}
@@ -124,7 +125,7 @@ func prepare(enter Enter, syslog []string) (*process, int, error) {
 	if p.loop, err = event.New(); err != nil {
 		return nil, exitSystem, err
 	}
-	p.loop.Rest(p.tidy)
+	p.loop.Rest(p.rest)
 	if err := p.begin(); err != nil {
 		return nil, exitSystem, err
 	}

@@ -1,40 +1,70 @@
 package jailinit
 
 import (
+	"fmt"
 	"runtime"
 	"runtime/debug"
 	"testing"
+
+	"jails/src/control"
+	"jails/src/service"
 )
 
-var sink []byte
+func collections() uint32 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.NumGC
+}
 
 // Garbage is collected when there is enough of it, and not before.
 func TestTidy(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
-	collections := func() uint32 {
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return m.NumGC
-	}
 	p := &process{}
-	p.tidy() // what was there before the first time
 	before := collections()
-	for range 10 {
-		p.tidy()
-		sink = make([]byte, garbage/16)
-	}
-	if n := collections() - before; n != 0 {
-		t.Errorf("%d collections of little garbage", n)
-	}
-	for n := uint32(1); n <= 3; n++ {
-		for range 17 {
-			sink = make([]byte, garbage/16)
+	for n := uint32(0); n < 3; n++ {
+		for range mostLitter/turnLitter - 1 {
+			p.rest()
 		}
-		p.tidy()
-		p.tidy()
 		if got := collections() - before; got != n {
-			t.Fatalf("%d collections, want %d", got, n)
+			t.Fatalf("%d collections after %d turns, want %d", got, (n+1)*mostLitter/turnLitter-1, n)
 		}
+		p.rest()
 	}
-	sink = nil
+	if got := collections() - before; got != 3 {
+		t.Errorf("%d collections, want 3", got)
+	}
+}
+
+// It does not wait for a pause when there is much, and what there is of it is
+// reckoned about right.
+func TestTidyMeanwhile(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	const many = 300
+	services := make([]Service, many)
+	for i := range services {
+		services[i] = daemon(fmt.Sprint("s", i))
+	}
+	before := collections()
+	w := newWorld(t, services...)
+	// Down to waiting, to starting, to ready.
+	const least = many * (startLitter + 3*statusLitter) / (2 * mostLitter)
+	if got := collections() - before; got < least {
+		t.Errorf("%d collections while %d services start, want %d", got, many, least)
+	}
+	w.litter = 0
+	w.ask(&control.Message{Op: control.OpStatus})
+	w.pass(0)
+	if w.litter < many*statusLitter {
+		t.Errorf("the status of %d services counts as %d kB", many, w.litter)
+	}
+	var then, now runtime.MemStats
+	w.litter = 0
+	runtime.ReadMemStats(&then)
+	for i := range many {
+		w.changed(i, service.Action{Kind: service.Changed, From: service.Starting, To: service.Backoff})
+	}
+	runtime.ReadMemStats(&now)
+	if made := int(now.TotalAlloc-then.TotalAlloc) >> 10; made > w.litter*3/2 { // more under the race detector
+		t.Errorf("%d services in other states are %d kB of garbage, and count as %d", many, made, w.litter)
+	}
 }

@@ -2,7 +2,6 @@ package jailinit
 
 import (
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -19,7 +18,7 @@ type process struct {
 	limits   limits
 	loop     *event.Loop
 	graph    *service.Graph
-	streams  []stream
+	ownLog   int // what it says itself can be read there
 	left     []remains
 	syslog   *stream // the socket, or nil
 	departed uint32  // how many services are gone
@@ -39,11 +38,12 @@ type process struct {
 	settled     bool          // the start has come to its end
 	over        bool          // all services are down for good
 	began       time.Duration
-	lived       uint64 // bytes that were in use after the last collection of garbage
+	litter      int // kilobytes of garbage, see memory.go
 }
 
-// job is what a service has going on beside its process.
+// job is what a service has beside its process.
 type job struct {
+	pipes  pipes
 	runs   *Service     // what its process was started with; nil before the first
 	timer  *event.Timer // of Backoff, Stopping or Finishing
 	probe  *probe
@@ -52,7 +52,7 @@ type job struct {
 }
 
 func newProcess(setup Setup, system system) *process {
-	p := &process{setup: setup, system: system}
+	p := &process{setup: setup, system: system, ownLog: ownLogFD, jobs: make([]job, len(setup.Services))}
 	for i := range setup.Services {
 		p.services = append(p.services, &setup.Services[i])
 	}
@@ -90,12 +90,11 @@ func (p *process) begin() error {
 // ready makes the machine of the services.
 func (p *process) ready() error {
 	var err error
-	if p.graph, err = service.New(specs(p.setup.Services), rand.Float64); err != nil {
+	if p.graph, err = service.New(p.setup.Specs(), rand.Float64); err != nil {
 		return err
 	}
 	p.setup.Services = nil // p.services has them
 	p.began = p.loop.Now()
-	p.jobs = make([]job, len(p.services))
 	p.children = make(map[int]func(service.Exit))
 	p.loop.Children(p.reaped)
 	return nil
@@ -105,10 +104,15 @@ func (p *process) ready() error {
 // from an action is queued, so that the machine is never entered twice.
 func (p *process) happen(e service.Event) {
 	p.queue = append(p.queue, e)
-	if p.busy {
-		return
+	if !p.busy {
+		p.perform(nil)
 	}
+}
+
+// perform is happen for actions that come without an event.
+func (p *process) perform(actions []service.Action) {
 	p.busy = true
+	p.act(actions)
 	for len(p.queue) > 0 {
 		e := p.queue[0]
 		p.queue = p.queue[1:]
@@ -119,23 +123,11 @@ func (p *process) happen(e service.Event) {
 	p.after()
 }
 
-// perform is happen for actions that come without an event.
-func (p *process) perform(actions []service.Action) {
-	p.busy = true
-	p.act(actions)
-	p.busy = false
-	for len(p.queue) > 0 {
-		e := p.queue[0]
-		p.queue = p.queue[1:]
-		p.happen(e)
-	}
-	p.after()
-}
-
 func (p *process) act(actions []service.Action) {
-	for _, a := range slices.Clone(actions) {
+	for _, a := range actions {
 		i := a.Service
 		j := &p.jobs[i]
+		p.tidy(2 * mostLitter) // all may start at once
 		switch a.Kind {
 		case service.Spawn:
 			pid, err := p.spawn(i)
@@ -187,15 +179,6 @@ func (p *process) act(actions []service.Action) {
 	}
 }
 
-// specs are what the machine knows of services.
-func specs(services []Service) []service.Spec {
-	all := make([]service.Spec, len(services))
-	for i := range services {
-		all[i] = services[i].Spec
-	}
-	return all
-}
-
 func (p *process) arm(i int, kind service.Kind, after time.Duration) {
 	p.jobs[i].timer.Stop()
 	p.jobs[i].timer = p.loop.After(after, func() {
@@ -234,6 +217,7 @@ func (p *process) reaped(pid int, status unix.WaitStatus) {
 
 // changed tells of a new state.
 func (p *process) changed(i int, a service.Action) {
+	p.litter += statusLitter
 	st := p.statusOf(i)
 	switch {
 	case a.To == service.Backoff, a.To == service.Failed, a.To == service.Finishing:

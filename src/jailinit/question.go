@@ -102,6 +102,7 @@ func (q *question) connection(addr string, err error) {
 }
 
 func (q *question) execute(path string) {
+	q.p.litter += startLitter
 	_, errfd := q.p.outputs(q.service)
 	pid, err := q.p.system.start(q.p.jobs[q.service].runs, []string{path}, nil, []uintptr{0, uintptr(errfd), uintptr(errfd)})
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 // reload makes the services those of another setup. Whatever it needs for that
 // it has first; what then follows can not fail.
 func (p *process) reload(peer *control.Peer, m *control.Message) {
+	p.litter += setupLitter * len(m.Setup) >> 10
 	var next Setup
 	if err := json.Unmarshal(m.Setup, &next); err != nil {
 		refuse(peer, m.ID, "read the setup: %v", err)
@@ -28,7 +29,7 @@ func (p *process) reload(peer *control.Peer, m *control.Message) {
 		peer.Send(&control.Message{ID: m.ID, Op: control.OpDone, Changes: changes})
 		return
 	}
-	pipes, err := p.pipesFor(next.Services)
+	made, err := p.pipesFor(next.Services)
 	if err != nil {
 		refuse(peer, m.ID, "%v", err)
 		return
@@ -40,15 +41,15 @@ func (p *process) reload(peer *control.Peer, m *control.Message) {
 			renew[i] = len(anew) > 0
 		}
 	}
-	actions, err := p.graph.Change(p.loop.Now(), specs(next.Services), func(i int) bool { return renew[i] })
+	actions, err := p.graph.Change(p.loop.Now(), next.Specs(), func(i int) bool { return renew[i] })
 	if err != nil {
-		closePairs(pipes)
+		closeAll(made)
 		refuse(peer, m.ID, "%v", err)
 		return
 	}
 	var checked []int // in another way, while they are ready
 	for i := range next.Services {
-		if place := p.define(&next.Services[i], renew[i], pipes); place >= 0 {
+		if place := p.define(&next.Services[i], renew[i], made); place >= 0 {
 			checked = append(checked, place)
 		}
 	}
@@ -79,7 +80,7 @@ func (p *process) compare(peer *control.Peer, next *Setup) ([]control.Change, er
 	if err := next.Check(); err != nil {
 		return nil, err
 	}
-	if _, err := service.New(specs(next.Services), nil); err != nil {
+	if _, err := service.New(next.Specs(), nil); err != nil {
 		return nil, err
 	}
 	if err := p.limits.allow(next.Services); err != nil {
@@ -114,51 +115,49 @@ func (p *process) compare(peer *control.Peer, next *Setup) ([]control.Change, er
 
 // pipesFor gives the services that have none their pipes: those that another
 // one of that name has left, or new ones.
-func (p *process) pipesFor(services []Service) (map[string][2]stream, error) {
-	pipes := map[string][2]stream{}
+func (p *process) pipesFor(services []Service) (map[string]pipes, error) {
+	made := map[string]pipes{}
 	for i := range services {
 		name := services[i].Name
-		left := slices.ContainsFunc(p.left, func(l remains) bool { return l.pair[0].Service == name })
+		left := slices.ContainsFunc(p.left, func(l remains) bool { return l.service == name })
 		if left || p.graph.Find(name) >= 0 {
 			continue
 		}
-		pair, err := openPair(name)
+		all, err := openPipes(name)
 		if err != nil {
-			closePairs(pipes)
+			closeAll(made)
 			return nil, err
 		}
-		pipes[name] = pair
+		made[name] = all
 	}
-	return pipes, nil
+	return made, nil
 }
 
-func closePairs(pipes map[string][2]stream) {
-	for _, pair := range pipes {
-		closeStreams(pair[:])
+func closeAll(made map[string]pipes) {
+	for _, all := range made {
+		closePipes(all[:])
 	}
 }
 
 // define gives a service that the graph knows what else it needs. It gives the
 // service's place if it is ready and checked in another way from now on, or -1.
-func (p *process) define(s *Service, renew bool, pipes map[string][2]stream) int {
+func (p *process) define(s *Service, renew bool, made map[string]pipes) int {
 	i := p.graph.Find(s.Name)
 	for len(p.services) < p.graph.Len() {
 		p.services = append(p.services, new(Service))
 		p.jobs = append(p.jobs, job{})
-		p.streams = append(p.streams, stream{}, stream{})
 	}
 	old := p.services[i]
 	p.services[i] = s
 	if old.Name != s.Name {
-		pair, fresh := pipes[s.Name]
+		all, fresh := made[s.Name]
 		if !fresh {
-			k := slices.IndexFunc(p.left, func(l remains) bool { return l.pair[0].Service == s.Name })
-			pair = p.left[k].pair
+			k := slices.IndexFunc(p.left, func(l remains) bool { return l.service == s.Name })
+			all = p.left[k].pipes
 			p.left = slices.Delete(p.left, k, k+1)
 		}
-		copy(p.streams[1+2*i:], pair[:])
-		p.jobs[i] = job{}
-		p.send(pair[:])
+		p.jobs[i] = job{pipes: all}
+		p.send(all.streams(s.Name))
 		return -1
 	}
 	j := &p.jobs[i]
@@ -177,24 +176,23 @@ func (p *process) gone(i int) {
 	name := p.services[i].Name
 	p.say(name, "gone: "+exitText(p.graph.Status(p.loop.Now(), i).Last))
 	p.departed++
-	l := remains{id: p.departed, pair: [2]stream(p.streams[1+2*i:])}
+	l := remains{p.departed, name, p.jobs[i].pipes}
 	p.left = append(p.left, l)
 	p.services[i], p.jobs[i] = new(Service), job{}
-	clear(p.streams[1+2*i : 3+2*i])
 	p.tellGone(l)
 }
 
 func (p *process) tellGone(l remains) {
 	if p.supervisor != nil {
-		p.supervisor.Send(&control.Message{ID: l.id, Op: control.OpState, Name: l.pair[0].Service,
-			Service: &control.Service{Name: l.pair[0].Service, State: service.Gone.String(), Since: p.wallTime(p.loop.Now())}})
+		p.supervisor.Send(&control.Message{ID: l.id, Op: control.OpState, Name: l.service,
+			Service: &control.Service{Name: l.service, State: service.Gone.String(), Since: p.wallTime(p.loop.Now())}})
 	}
 }
 
 // drained follows when the supervisor has read what such a service left.
 func (p *process) drained(id uint32) {
 	if k := slices.IndexFunc(p.left, func(l remains) bool { return l.id == id }); k >= 0 {
-		closeStreams(p.left[k].pair[:])
+		closePipes(p.left[k].pipes[:])
 		p.left = slices.Delete(p.left, k, k+1)
 	}
 }

@@ -105,11 +105,11 @@ func TestReload(t *testing.T) {
 	w.is("b", "b is down")
 
 	// It comes back before the supervisor has read its pipes: they are its own.
-	pipe := w.left[0].pair
+	pipes := w.left[0].pipes
 	w.streams = nil
 	w.reloadTo(false, append(next, old)...)
 	w.did("streams", &w.streams, "old.out", "old.err")
-	if len(w.left) != 0 || w.process.streams[1+2*2] != pipe[0] {
+	if len(w.left) != 0 || w.jobs[2].pipes != pipes {
 		t.Error("it has other pipes")
 	}
 	w.asker.Send(&control.Message{ID: gone.ID, Op: control.OpDrained})
@@ -120,7 +120,7 @@ func TestReload(t *testing.T) {
 		t.Fatalf("%+v", w.left)
 	}
 	w.asker.Send(&control.Message{ID: w.left[0].id, Op: control.OpDrained})
-	fd := w.left[0].pair[0].write
+	fd := w.left[0].pipes[0].write
 	w.pass(0)
 	if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != unix.EBADF || len(w.left) != 0 {
 		t.Errorf("its pipes are left: %v", err)

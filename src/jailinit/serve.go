@@ -60,6 +60,7 @@ func (p *process) request(peer *control.Peer, m *control.Message) {
 	case control.OpStatus:
 		answer := &control.Message{ID: m.ID, Op: control.OpDone}
 		if i < 0 {
+			p.litter += statusLitter * p.graph.Len()
 			answer.Status = p.status()
 		} else {
 			answer.Service = p.serviceStatus(p.statusOf(i))

@@ -65,6 +65,15 @@ type Readiness struct {
 // a reload begin.
 const maxServices = 512
 
+// Specs are what the machine knows of the services.
+func (s *Setup) Specs() []*service.Spec {
+	all := make([]*service.Spec, len(s.Services))
+	for i := range s.Services {
+		all[i] = &s.Services[i].Spec
+	}
+	return all
+}
+
 // Check guards against one of another version, and against what a jail-init may
 // have become: the next one makes the services' pipes on the host.
 func (s *Setup) Check() error {

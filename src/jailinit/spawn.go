@@ -14,6 +14,7 @@ const closedFD = ^uintptr(0)
 
 // spawn starts the process of service i in a session of its own.
 func (p *process) spawn(i int) (int, error) {
+	p.litter += startLitter
 	s := p.services[i]
 	p.jobs[i].runs = s
 	out, errfd := p.outputs(i)
@@ -43,6 +44,7 @@ func (p *process) spawn(i int) (int, error) {
 // startFinish runs a service's finish command, with how its process ended in
 // the environment.
 func (p *process) startFinish(i int, a service.Action) {
+	p.litter += startLitter
 	s := p.jobs[i].runs
 	finished := func(exit service.Exit) {
 		p.jobs[i].finish = 0

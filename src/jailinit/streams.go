@@ -8,86 +8,94 @@ import (
 	"jails/src/control"
 )
 
-// A stream's pipe lives as long as jail-init does, through every restart of
-// its service. Both ends are kept: what a supervisor that was killed has not
-// read waits in the pipe, and a service that closes its output ends nothing.
+// pipes are a service's, for its standard output and error. They live as long as
+// it is one of the jail's, through every restart of its process. Both ends are
+// kept: what a supervisor that was killed has not read waits in the pipe, and a
+// service that closes its output ends nothing.
+type pipes [2]ends
+
+type ends struct{ read, write int }
+
+// streamNames are those of a service's pipes.
+var streamNames = [2]string{"out", "err"}
+
+// stream is what the supervisor reads.
 type stream struct {
 	control.Stream
-	read, write int
+	fd int
 }
 
-// The names of streams.
-const (
-	outStream = "out"
-	errStream = "err"
-)
-
 func (p *process) openStreams() error {
-	p.streams = append(p.streams, stream{control.Stream{Service: OwnName, Name: errStream}, ownLogFD, 2})
-	if err := unix.SetNonblock(ownLogFD, true); err != nil {
-		return fmt.Errorf("its own log pipe: %w", err)
+	// The supervisor never waits, nor does jail-init for its own messages.
+	for _, fd := range []int{ownLogFD, 2} {
+		if err := unix.SetNonblock(fd, true); err != nil {
+			return fmt.Errorf("its own log pipe: %w", err)
+		}
 	}
-	// Its own messages never make it wait.
-	if err := unix.SetNonblock(2, true); err != nil {
-		return fmt.Errorf("its own log pipe: %w", err)
-	}
-	for _, s := range p.setup.Services {
-		pair, err := openPair(s.Name)
-		if err != nil {
+	for i, s := range p.services {
+		var err error
+		if p.jobs[i].pipes, err = openPipes(s.Name); err != nil {
 			return err
 		}
-		p.streams = append(p.streams, pair[:]...)
 	}
 	return nil
 }
 
-// openPair makes a service's pipes.
-func openPair(service string) (pair [2]stream, err error) {
-	for i, name := range []string{outStream, errStream} {
-		var ends [2]int
-		if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
-			closeStreams(pair[:i])
-			return pair, fmt.Errorf("a pipe for service %s: %w", service, err)
+func openPipes(service string) (all pipes, err error) {
+	for i := range all {
+		var fds [2]int
+		if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+			closePipes(all[:i])
+			return all, fmt.Errorf("a pipe for service %s: %w", service, err)
 		}
-		pair[i] = stream{control.Stream{Service: service, Name: name}, ends[0], ends[1]}
-		if err := unix.SetNonblock(ends[0], true); err != nil { // the supervisor never waits
-			closeStreams(pair[:i+1])
-			return pair, fmt.Errorf("a pipe for service %s: %w", service, err)
+		all[i] = ends{fds[0], fds[1]}
+		if err := unix.SetNonblock(fds[0], true); err != nil { // the supervisor never waits
+			closePipes(all[:i+1])
+			return all, fmt.Errorf("a pipe for service %s: %w", service, err)
 		}
 	}
-	return pair, nil
+	return all, nil
 }
 
-func closeStreams(all []stream) {
-	for _, s := range all {
-		unix.Close(s.read)
-		unix.Close(s.write)
+func closePipes(all []ends) {
+	for _, p := range all {
+		unix.Close(p.read)
+		unix.Close(p.write)
 	}
+}
+
+// streams are what the supervisor reads of a service's pipes.
+func (p *pipes) streams(service string) (all []stream) {
+	for i, name := range streamNames {
+		all = append(all, stream{control.Stream{Service: service, Name: name}, p[i].read})
+	}
+	return all
 }
 
 // remains are the pipes of a service that a reload has removed: they stay until
 // the supervisor has read what is in them.
 type remains struct {
-	id   uint32
-	pair [2]stream
+	id      uint32
+	service string
+	pipes   pipes
 }
 
 // outputs are the write ends of service i's pipes.
 func (p *process) outputs(i int) (out, err int) {
-	return p.streams[1+2*i].write, p.streams[2+2*i].write
+	return p.jobs[i].pipes[0].write, p.jobs[i].pipes[1].write
 }
 
 // sendStreams gives the supervisor the read ends, and says which services are
 // gone.
 func (p *process) sendStreams() {
-	var all []stream
-	for _, s := range p.streams {
-		if s.Service != "" {
-			all = append(all, s)
+	all := []stream{{control.Stream{Service: OwnName, Name: streamNames[1]}, p.ownLog}}
+	for i, s := range p.services {
+		if s.Name != "" {
+			all = append(all, p.jobs[i].pipes.streams(s.Name)...)
 		}
 	}
-	for _, l := range p.left {
-		all = append(all, l.pair[:]...)
+	for i := range p.left {
+		all = append(all, p.left[i].pipes.streams(p.left[i].service)...)
 	}
 	if p.syslog != nil {
 		all = append(all, *p.syslog)
@@ -106,7 +114,7 @@ func (p *process) send(streams []stream) {
 		fds := make([]int, 0, each)
 		for _, s := range rest[:n] {
 			m.Streams = append(m.Streams, s.Stream)
-			fds = append(fds, s.read)
+			fds = append(fds, s.fd)
 		}
 		p.supervisor.Send(m, fds...)
 		rest = rest[n:]

@@ -72,6 +72,6 @@ func (p *process) bindSyslog(path string) error {
 		unix.Close(fd)
 		return err
 	}
-	p.syslog = &stream{SyslogStream, fd, -1}
+	p.syslog = &stream{SyslogStream, fd}
 	return nil
 }

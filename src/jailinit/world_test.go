@@ -74,17 +74,15 @@ func newWorldThat(t *testing.T, is func(*world), services ...Service) *world {
 	}
 	w.process = newProcess(setup, w)
 	w.loop, w.sim = eventtest.New()
-	own, err := openPair(OwnName)
+	own, err := openPipes(OwnName)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.process.streams = own[1:2:2]
-	for _, s := range services {
-		pair, err := openPair(s.Name)
-		if err != nil {
+	w.ownLog = own[1].read
+	for i, s := range services {
+		if w.jobs[i].pipes, err = openPipes(s.Name); err != nil {
 			t.Fatal(err)
 		}
-		w.process.streams = append(w.process.streams, pair[:]...)
 	}
 	t.Cleanup(func() {
 		w.asker.Close()
@@ -98,14 +96,14 @@ func newWorldThat(t *testing.T, is func(*world), services ...Service) *world {
 			w.endProbe(i)
 			w.endCare(i)
 		}
-		closeStreams(own[:1])
-		for _, s := range w.process.streams {
-			if s.Service != "" {
-				closeStreams([]stream{s})
+		closePipes(own[:])
+		for i, s := range w.process.services {
+			if s.Name != "" {
+				closePipes(w.jobs[i].pipes[:])
 			}
 		}
 		for _, l := range w.left {
-			closeStreams(l.pair[:])
+			closePipes(l.pipes[:])
 		}
 		for _, fd := range w.got {
 			unix.Close(fd)

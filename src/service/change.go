@@ -15,15 +15,14 @@ import (
 // the new spec from now on. New services start. Those that the specs have no
 // more end, each after those that came after it and end too; then they are
 // Gone, and their places free.
-func (g *Graph) Change(now time.Duration, specs []Spec, renew func(i int) bool) ([]Action, error) {
+func (g *Graph) Change(now time.Duration, specs []*Spec, renew func(i int) bool) ([]Action, error) {
 	if g.stopping {
 		return nil, errors.New("all services are being stopped")
 	}
 	if _, err := New(specs, nil); err != nil {
 		return nil, err
 	}
-	g.now = now
-	g.actions = g.actions[:0]
+	g.begin(now)
 	for _, s := range g.services {
 		s.before = nil
 	}
@@ -78,7 +77,7 @@ func (g *Graph) free() int {
 		i = len(g.services)
 		g.services = append(g.services, nil)
 	}
-	g.services[i] = &Service{index: i}
+	g.services[i] = &Service{spec: &none, run: &none, index: i}
 	return i
 }
 
@@ -87,7 +86,7 @@ func (s *Service) release() {
 	for _, e := range s.after {
 		e.on.before = slices.DeleteFunc(e.on.before, func(b *Service) bool { return b == s })
 	}
-	*s = Service{index: s.index, since: s.since, last: s.last}
+	*s = Service{spec: &none, run: &none, index: s.index, since: s.since, last: s.last}
 }
 
 // Renews says whether the service at the place i gets a new process if Change is

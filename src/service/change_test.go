@@ -21,7 +21,7 @@ func reload(t *testing.T, g *Graph, want string, specs ...Spec) {
 		renew = append(renew, again)
 	}
 	before := names(g)
-	got, err := g.Change(0, specs, func(i int) bool { return renew[i] })
+	got, err := g.Change(0, pointers(specs), func(i int) bool { return renew[i] })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestChangeBack(t *testing.T) {
 func TestChangeRefuses(t *testing.T) {
 	g := mustNew(t, spec("a"), spec("b"))
 	g.StartAll(0)
-	_, err := g.Change(0, []Spec{spec("a", on("c", 0)), spec("c", on("a", 0))}, func(int) bool { return true })
+	_, err := g.Change(0, pointers([]Spec{spec("a", on("c", 0)), spec("c", on("a", 0))}), func(int) bool { return true })
 	var cycle *CycleError
 	if !errors.As(err, &cycle) || err.Error() != "services wait for each other: a → c → a" {
 		t.Error(err)
@@ -185,7 +185,7 @@ func (w *world) change(t *rapid.T) {
 			renew[i] = s.Oneshot != old.Oneshot || s.Probed != old.Probed || rapid.IntRange(0, 3).Draw(t, "renew") == 0
 		}
 	}
-	actions, err := w.g.Change(w.now, specs, func(i int) bool { return renew[i] })
+	actions, err := w.g.Change(w.now, pointers(specs), func(i int) bool { return renew[i] })
 	if err != nil {
 		t.Fatal(err)
 	}

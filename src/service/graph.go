@@ -58,20 +58,19 @@ const (
 
 // Action is what the caller has to do, in the order given.
 type Action struct {
-	Kind    Act
-	Service int
-	PID     int
-	Exit    Exit // of Finish
-	After   time.Duration
-	From    State
-	To      State
+	Kind     Act
+	From, To State
+	Service  int
+	PID      int
+	Exit     Exit // of Finish
+	After    time.Duration
 }
 
 // Service is one service's place in the machine.
 type Service struct {
-	spec   Spec
-	run    Spec // what its process was started with
-	past   bool // run is no longer the definition's: its process is an old one, or over
+	spec   *Spec
+	run    *Spec // what its process was started with
+	past   bool  // run is no longer the definition's: its process is an old one, or over
 	index  int
 	after  []edge
 	before []*Service // those that come after this one
@@ -127,12 +126,15 @@ type Graph struct {
 	stopping bool
 }
 
-// New checks the specs and makes their machine, all services down. random
-// gives numbers in [0,1) for the jitter of delays.
-func New(specs []Spec, random func() float64) (*Graph, error) {
+// none is what a service is started with that never was.
+var none Spec
+
+// New checks the specs and makes their machine, all services down. It keeps the
+// specs. random gives numbers in [0,1) for the jitter of delays.
+func New(specs []*Spec, random func() float64) (*Graph, error) {
 	g := &Graph{random: random, services: make([]*Service, len(specs))}
 	for i, spec := range specs {
-		g.services[i] = &Service{spec: spec, index: i}
+		g.services[i] = &Service{spec: spec, run: &none, index: i}
 	}
 	err := link(g.services)
 	if err == nil {
@@ -144,11 +146,19 @@ func New(specs []Spec, random func() float64) (*Graph, error) {
 	return g, nil
 }
 
+// begin forgets the actions of the last call, and where they were if they were
+// many, as when all services start.
+func (g *Graph) begin(now time.Duration) {
+	g.now = now
+	if g.actions = g.actions[:0]; cap(g.actions) > 16 {
+		g.actions = nil
+	}
+}
+
 // Handle takes one event and gives the actions that follow from it. The
 // result is valid until the next call.
 func (g *Graph) Handle(now time.Duration, e Event) []Action {
-	g.now = now
-	g.actions = g.actions[:0]
+	g.begin(now)
 	s := g.services[e.Service]
 	if g.stopping && (e.Kind == Start || e.Kind == Restart) {
 		return nil
@@ -160,8 +170,7 @@ func (g *Graph) Handle(now time.Duration, e Event) []Action {
 
 // StartAll wants every service to run.
 func (g *Graph) StartAll(now time.Duration) []Action {
-	g.now = now
-	g.actions = g.actions[:0]
+	g.begin(now)
 	for _, s := range g.services {
 		g.apply(s, &Event{Kind: Start, Service: s.index})
 	}
@@ -172,8 +181,7 @@ func (g *Graph) StartAll(now time.Duration) []Action {
 // StopAll stops every service, each after those that come after it. From now
 // on nothing is started.
 func (g *Graph) StopAll(now time.Duration) []Action {
-	g.now = now
-	g.actions = g.actions[:0]
+	g.begin(now)
 	g.stopping = true
 	g.settle()
 	return g.actions

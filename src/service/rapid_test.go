@@ -42,7 +42,7 @@ func newWorld(t *rapid.T) *world {
 	for i := range n {
 		w.specs = append(w.specs, w.draw(t, fmt.Sprint("s", i), w.specs))
 	}
-	g, err := New(w.specs, func() float64 { return rapid.Float64Range(0, 0.99).Draw(t, "random") })
+	g, err := New(pointers(w.specs), func() float64 { return rapid.Float64Range(0, 0.99).Draw(t, "random") })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,9 +22,17 @@ func withAfter(s Spec, name string) Spec {
 	return s
 }
 
+// pointers are to copies.
+func pointers(specs []Spec) (all []*Spec) {
+	for _, s := range specs {
+		all = append(all, &s)
+	}
+	return all
+}
+
 func mustNew(t *testing.T, specs ...Spec) *Graph {
 	t.Helper()
-	g, err := New(specs, func() float64 { return 0 })
+	g, err := New(pointers(specs), func() float64 { return 0 })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -335,7 +343,7 @@ func TestNewRefuses(t *testing.T) {
 		{"service a waits for b to complete, which is always restarted", []Spec{spec("a", on("b", UntilCompleted)), spec("b")}},
 		{"a service has no name", []Spec{{}}},
 	} {
-		_, err := New(c.specs, nil)
+		_, err := New(pointers(c.specs), nil)
 		if err == nil || err.Error() != c.want {
 			t.Errorf("got %v, want %s", err, c.want)
 		}
@@ -395,7 +403,7 @@ func TestStatus(t *testing.T) {
 
 func TestJitterStaysBelow(t *testing.T) {
 	for _, r := range []float64{0, 0.5, 0.999999} {
-		g, err := New([]Spec{{Name: "a", Delay: second, MaxDelay: 3 * second}}, func() float64 { return r })
+		g, err := New([]*Spec{{Name: "a", Delay: second, MaxDelay: 3 * second}}, func() float64 { return r })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -473,7 +481,7 @@ func TestEveryRow(t *testing.T) {
 		s := spec("a", on("never", UntilReady))
 		s.Finish = true
 		g := mustNew(t, s, spec("never"))
-		g.services[0].state, g.services[0].last, g.services[0].run = from, &Exit{Code: 1}, s
+		g.services[0].state, g.services[0].last, g.services[0].run = from, &Exit{Code: 1}, g.services[0].spec
 		if from.Runs() {
 			g.services[0].pid = 9
 		}

@@ -25,11 +25,7 @@ func setup(def *jail.Definition) (*jailinit.Setup, error) {
 		}
 		s.Services = append(s.Services, v)
 	}
-	specs := make([]service.Spec, len(s.Services))
-	for i := range s.Services {
-		specs[i] = s.Services[i].Spec
-	}
-	_, err := service.New(specs, func() float64 { return 0 })
+	_, err := service.New(s.Specs(), nil)
 	return s, err
 }
 
