@@ -181,6 +181,44 @@ func TestTooLate(t *testing.T) {
 	}
 }
 
+// An orphan that has ended, and that its new parent has not waited for, is still
+// in its group; a signal to that group is no denial for its sake.
+func TestGroupWithDead(t *testing.T) {
+	d, h := here(t)
+	id := d.jail("j", secmodel.Config{})
+	defer d.end(id)
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0) }()
+	a := d.act(id, 0)
+	a.want("ok", "orphan")
+	orphan := func(state byte) int {
+		pids, err := numbers("/proc")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, pid := range pids {
+			if st, err := readStat(pid); err == nil && st.PPID == unix.Getpid() && st.PGRP == a.pid() && pid != a.pid() && (state == 0 || st.State == state) {
+				return pid
+			}
+		}
+		return 0
+	}
+	eventually(t, "the orphan is ours", func() bool { return orphan(0) != 0 })
+	pid := orphan(0)
+	if err := unix.Kill(pid, unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is a zombie", func() bool { return orphan('Z') == pid && h.lookup(pid) == nil })
+	defer func() { _, _ = unix.Wait4(pid, nil, 0, nil) }()
+	a.want("ok", "kill %d 0", -a.pid())
+	if j := d.record(id); j.Denials["process"] != 0 {
+		t.Errorf("denied: %v", j.Denials)
+
+	}
+}
+
 // What hostkern can't see at the moment is no process's end.
 func TestAlive(t *testing.T) {
 	_, h := here(t)

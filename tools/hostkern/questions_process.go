@@ -76,6 +76,9 @@ func doKill(c *call) answer {
 			continue
 		}
 		found = true
+		if t.dead() { // by now it may be nobody's whom the model knows
+			continue
+		}
 		if c.about(t, func(k, t kern.Proc) error { return k.Signal(t, signo) }) != nil {
 			continue
 		}
