@@ -82,14 +82,14 @@ func (v *auditView) record(r *audit.Record) error {
 		v.open[r.ID] = r
 		return nil
 	}
-	return v.print(r)
+	return v.print(r, "")
 }
 
 // rest prints those acts that have begun and not ended.
 func (v *auditView) rest() error {
 	v.caught = true
 	for _, r := range slices.SortedFunc(maps.Values(v.open), func(a, b *audit.Record) int { return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.ID, b.ID)) }) {
-		if err := v.print(r); err != nil {
+		if err := v.print(r, ", not ended"); err != nil {
 			return err
 		}
 	}
@@ -97,10 +97,13 @@ func (v *auditView) rest() error {
 	return nil
 }
 
-func (v *auditView) print(r *audit.Record) error {
+// print prints a record; of one that begins open says what is known of its end.
+func (v *auditView) print(r *audit.Record, open string) error {
 	text := ""
 	switch r.Event {
-	case audit.Begin, audit.End:
+	case audit.Begin:
+		text = actText(r) + open
+	case audit.End:
 		text = actText(r)
 	case audit.Denied:
 		text = deniedText(r)
@@ -136,7 +139,7 @@ func actText(r *audit.Record) string {
 	text := who + ": " + strings.Join(words, " ") + ": "
 	switch {
 	case r.Event == audit.Begin:
-		return text + fmt.Sprintf("begun by process %d, not ended", a.PID)
+		return text + fmt.Sprintf("begun by process %d", a.PID)
 	case a.Became:
 		return text + "became that program"
 	case a.Code != nil && *a.Code == 0:
