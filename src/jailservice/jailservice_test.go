@@ -131,6 +131,7 @@ func services() []control.Service {
 		{Name: "httpd", State: "waiting", Since: ago(11 * time.Second), WaitsFor: "app", Reason: "waits for app to be ready"},
 		{Name: "sshd", State: "ready", Since: ago(5 * time.Second), PID: 77, Restarts: 1, Last: &control.Exit{Signal: 9}},
 		{Name: "mail", State: "backoff", Since: ago(2 * time.Second), Last: &control.Exit{Error: "no such user"}, Reason: "no such user; next try in 3.2 s"},
+		{Name: "sick", State: "ready", Since: ago(5 * time.Second), PID: 79, Reason: "1 of 3 health checks failed: /bin/check exited 9"},
 		{Name: "forker", State: "failed", Since: ago(3 * time.Minute), Last: &control.Exit{}, Reason: "exited 0; started 5 times in 10 s"},
 		{Name: "slow", State: "starting", Since: ago(4 * time.Second), PID: 78, Reason: "is not ready yet"},
 		{Name: "off", State: "down", Since: ago(9 * time.Second)},
@@ -150,6 +151,7 @@ app waits for db to be ready, which is failed, since 12s; db failed 3m ago: exit
 httpd waits for app to be ready, since 11s; db failed 3m ago: exited 1; started 5 times in 10 s; to start it: tool service web start db
 sshd is ready since 5s
 mail ended 2s ago: no such user; next try in 3.2 s
+sick is ready since 5s; 1 of 3 health checks failed: /bin/check exited 9
 forker failed 3m ago: exited 0; started 5 times in 10 s; if it went into the background: it must stay in the foreground; to start it: tool service web start forker
 slow is starting since 4s: is not ready yet
 off is down since 9s; to start it: tool service web start off

@@ -15,7 +15,7 @@ func (r *request) explain(s *control.Service) string {
 	again := fmt.Sprintf("to start it: %s %s start %s", r.Command.HelpName, r.status.Jail, s.Name)
 	switch s.State {
 	case "ready":
-		return fmt.Sprintf("%s is ready since %s", s.Name, span)
+		return sentence(fmt.Sprintf("%s is ready since %s", s.Name, span), s.Reason)
 	case "completed":
 		return fmt.Sprintf("%s completed %s ago", s.Name, span)
 	case "down":
