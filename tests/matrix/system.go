@@ -70,7 +70,7 @@ var system = []Row{
 	{"lfs.segclean", "LFS", "LFS_SEGCLEAN", X, "", "frees a file system's segments by number"},
 	{"lfs.segwait", "LFS", "LFS_SEGWAIT", X, "", "part of the cleaner, which is the host's"},
 	{"lfs.fcntl", "LFS", "LFS_FCNTL", X, "", "part of the cleaner, which is the host's"},
-	{"fs.extattr", "FS_EXTATTR", "", M, "extattr", "attributes of the system's name space may mean something to the host"},
+	{"fs.extattr", "FS_EXTATTR", "", X, "", "starts and stops them for all who use the file system"},
 	{"fs.snapshot", "FS_SNAPSHOT", "", X, "", "freezes a file system, and shows all of it"},
 	{"intr.other", "INTR", "", X, "", unknown},
 	{"intr.affinity", "INTR", "INTR_AFFINITY", X, "", "interrupts are the whole host's"},
