@@ -31,7 +31,7 @@ var floor = []mutation{
 	{"jailed root stops a file system's extended attributes at low", rule("KAUTH_SYSTEM_FS_EXTATTR, 0, ", "X, X, X, NONE", "D, X, X, NONE"),
 		"conformance", "TestTable", `"system fs.extattr" must be`},
 	{"root sets extended attributes at every level", []edit{{"jail_rules.h", "VRULE(KAUTH_VNODE_WRITE_EXTATTRIBUTES, D, X, X, EXTATTR,", "VRULE(KAUTH_VNODE_WRITE_EXTATTRIBUTES, D, D, D, NONE,"}},
-		"kern", "TestMatrix", `vnode writeextattr`},
+		"conformance", "TestTable", `"vnode writeextattr" must be`},
 	{"a word lifts a rule of the floor", rule("KAUTH_REQ_SYSTEM_TIME_SYSTEM,\n    ", "X, X, X, NONE", "X, X, X, SUPERUSER"),
 		"conformance", "TestTable", `"system time.system" must be`},
 	{"chroot is denied at medium", rule("KAUTH_REQ_SYSTEM_CHROOT_CHROOT,\n    ", "D, D, X, CHROOT", "D, X, X, CHROOT"),
