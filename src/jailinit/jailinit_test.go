@@ -172,6 +172,24 @@ func TestStopTimeout(t *testing.T) {
 	}
 }
 
+// Who was not reached by KILL gets it again, until he ends.
+func TestKillIsLost(t *testing.T) {
+	w := newWorld(t, daemon("a"))
+	w.stubborn, w.lost = true, 2
+	w.asker.Send(&control.Message{ID: 9, Op: control.OpStop, Name: "a"})
+	w.pass(5*second + killAgain)
+	w.did("signals", &w.signals, "0s TERM 101", "0s CONT 101", "5s KILL -101", "5s KILL 101", "6s KILL -101", "6s KILL 101")
+	w.is("a", "a is stopping: was told to stop")
+	w.pass(killAgain)
+	w.did("signals", &w.signals, "7s KILL -101", "7s KILL 101", "7s KILL -101")
+	w.is("a", "a is down")
+	w.pass(10 * killAgain)
+	w.did("signals", &w.signals)
+	if len(w.dying) > 0 {
+		t.Errorf("%d are waited for", len(w.dying))
+	}
+}
+
 // Who is in a hurry is so with those too that are told to stop later.
 func TestHurry(t *testing.T) {
 	b := daemon("b")

@@ -27,6 +27,7 @@ type process struct {
 	services []*Service // as they are defined, by their places in the graph
 	jobs     []job
 	children map[int]func(service.Exit) // who is told how it ended, by process id
+	dying    map[int]*event.Timer       // those that KILL was sent to, and goes to again
 	queue    []service.Event
 	busy     bool // handling the queue
 
@@ -96,6 +97,7 @@ func (p *process) ready() error {
 	p.setup.Services = nil // p.services has them
 	p.began = p.loop.Now()
 	p.children = make(map[int]func(service.Exit))
+	p.dying = make(map[int]*event.Timer)
 	p.loop.Children(p.reaped)
 	return nil
 }
@@ -193,12 +195,19 @@ func (p *process) kill(pid int, s unix.Signal) {
 	}
 }
 
+// killAgain is when KILL is sent again to who has not ended.
+const killAgain = time.Second
+
 // killGroup ends a child, if it is one still, and all of its process group.
 func (p *process) killGroup(pid int) {
 	p.kill(-pid, unix.SIGKILL)
-	if _, alive := p.children[pid]; alive {
-		p.kill(pid, unix.SIGKILL)
+	if _, alive := p.children[pid]; !alive {
+		return
 	}
+	p.kill(pid, unix.SIGKILL)
+	// At the end of execve(2) NetBSD forgets what came meanwhile, KILL too.
+	p.dying[pid].Stop()
+	p.dying[pid] = p.loop.After(killAgain, func() { p.killGroup(pid) })
 }
 
 // reaped is told of every child that ended.
@@ -208,6 +217,8 @@ func (p *process) reaped(pid int, status unix.WaitStatus) {
 		return // adopted from a service, where the system does that
 	}
 	delete(p.children, pid)
+	p.dying[pid].Stop()
+	delete(p.dying, pid)
 	exit := service.Exit{Code: status.ExitStatus()}
 	if status.Signaled() {
 		exit = service.Exit{Signal: int(status.Signal())}

@@ -68,14 +68,18 @@ func descriptors(t *testing.T, pid int) int {
 // model is 0: the kernel is no process.
 func model(*testing.T, *host.Host) int { return 0 }
 
-// kill kills a process as nothing else can, and waits for its end.
+// kill kills a process as nothing else can, and waits for its end: again and
+// again, because execve(2) forgets a signal that comes meanwhile.
 func kill(t *testing.T, pid int) {
 	t.Helper()
 	if err := unix.Kill(pid, unix.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	for unix.Kill(pid, 0) == nil {
+	for n := 1; unix.Kill(pid, 0) == nil; n++ {
 		time.Sleep(time.Millisecond)
+		if n%100 == 0 {
+			_ = unix.Kill(pid, unix.SIGKILL) // it may have ended
+		}
 	}
 }
 
