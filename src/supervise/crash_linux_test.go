@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -100,7 +101,13 @@ func TestStopWithoutAnAnswer(t *testing.T) {
 		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		return err == nil && strings.Contains(string(b), ") T ")
 	})
-	w.mustStop()
+	var steps []string
+	if err := Stop(w.ctx(patience), w.name, 0, func(step string) { steps = append(steps, step) }); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"its supervisor is to answer", "another supervisor is to take on the jail"}; len(steps) < 3 || !slices.Equal(steps[:2], want) {
+		t.Errorf("steps: %q", steps)
+	}
 	if !w.hasLine("db", "out", "in order") {
 		t.Errorf("%q", w.lines("db", "out"))
 	}

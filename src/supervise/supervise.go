@@ -261,7 +261,7 @@ func spawn(name string) (*os.File, error) {
 // progress, which may be nil, hears of each step.
 func Stop(ctx context.Context, name string, timeout time.Duration, progress func(string)) error {
 	layout := jail.Paths()
-	step := "the supervisor was asked to stop"
+	step := ""
 	waits := func(s string) {
 		if step = s; progress != nil {
 			progress(s)
@@ -270,7 +270,9 @@ func Stop(ctx context.Context, name string, timeout time.Duration, progress func
 	for adopted := false; ; adopted = true {
 		c, err := control.Dial(ctx, Socket(layout, name))
 		if err == nil {
+			waits("its supervisor is to answer")
 			if err = answers(ctx, c, name); err == nil {
+				step = "the supervisor was asked to stop"
 				err = c.Stop(ctx, timeout, waits)
 			}
 			if err == nil {
@@ -296,6 +298,7 @@ func Stop(ctx context.Context, name string, timeout time.Duration, progress func
 			return fmt.Errorf("jail %s: %w", name, ErrNotRunning)
 		}
 		unix.Close(fd)
+		waits("another supervisor is to take on the jail")
 		// Its services may never be ready.
 		err = start(ctx, name, true, func(string) {})
 		var failed *ServiceError

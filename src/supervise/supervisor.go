@@ -183,7 +183,7 @@ func run(name, definition string, kernel Kernel, events Events, ended func(error
 	}
 	j, err := kernel.Lookup(name)
 	if errors.Is(err, secmodel.ErrNoJail) {
-		return exit.With(err, exit.NoInput, "jailmgr start "+name)
+		return exit.With(err, exit.NoInput, "to start it: jailmgr start "+name)
 	}
 	if err != nil {
 		return err
