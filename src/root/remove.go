@@ -49,6 +49,13 @@ func (s *Store) removeTree(path string) error {
 		return err
 	}
 	defer top.Close()
+	var st unix.Stat_t
+	if err := unix.Fstat(int(top.Fd()), &st); err != nil {
+		return &os.PathError{Op: "stat", Path: path, Err: err}
+	}
+	if _, err := loosen(path, &st); err != nil {
+		return err
+	}
 	r := &remover{top: top}
 	if err := r.empty(top, 0); err != nil {
 		return err
@@ -64,9 +71,13 @@ type remover struct {
 	moved int
 }
 
-// deepest is how many directories are open at one time. What is deeper is
-// first moved to the top.
-const deepest = 32
+// deepest is how many directories are open at one time, and longest how many
+// bytes the path of one has, so that those of its files are not too long. What
+// is deeper is first moved to the top.
+const (
+	deepest = 32
+	longest = 512
+)
 
 func (r *remover) empty(dir *os.File, depth int) error {
 	fd := int(dir.Fd())
@@ -99,10 +110,19 @@ func (r *remover) remove(fd int, path, name string, depth int) error {
 	if e := unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW); e != nil {
 		return &os.PathError{Op: "stat", Path: path, Err: e}
 	}
+	loose, e := loosen(path, &st)
+	if e != nil {
+		return e
+	}
 	if st.Mode&unix.S_IFMT != unix.S_IFDIR {
+		if loose {
+			if err = unix.Unlinkat(fd, name, 0); err == nil || err == unix.ENOENT {
+				return nil
+			}
+		}
 		return &os.PathError{Op: "remove", Path: path, Err: err}
 	}
-	if depth >= deepest {
+	if depth >= deepest || depth > 0 && len(path) > longest {
 		return r.raise(fd, path, name)
 	}
 	if os.Geteuid() != 0 {
