@@ -474,8 +474,8 @@ func TestReceive(t *testing.T) {
 		t.Fatal(err)
 	}
 	unix.Write(fds[0], []byte("rest"))
-	m, err := Receive(fds[1])
-	if err != nil || m.Op != OpSetup || !bytes.Equal(m.Setup, []byte(`{"a":1}`)) {
+	var m Message
+	if err := Receive(fds[1], &m); err != nil || m.Op != OpSetup || !bytes.Equal(m.Setup, []byte(`{"a":1}`)) {
 		t.Errorf("%+v %v", m, err)
 	}
 	var b [8]byte
@@ -484,7 +484,7 @@ func TestReceive(t *testing.T) {
 	}
 	unix.Write(fds[0], []byte{0, 0, 0, 9, '{'})
 	unix.Shutdown(fds[0], unix.SHUT_WR)
-	if _, err := Receive(fds[1]); !errors.Is(err, io.ErrUnexpectedEOF) {
+	if err := Receive(fds[1], &m); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("half a frame: %v", err)
 	}
 }

@@ -2,6 +2,7 @@ package control
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -283,23 +284,25 @@ func closeAll(fds []int) {
 	}
 }
 
-// Receive reads one frame from the blocking socket fd, and not a byte more.
-func Receive(fd int) (*Message, error) {
-	head := make([]byte, headerSize)
-	if err := readFull(fd, head); err != nil {
-		return nil, err
+// Receive reads one frame from the blocking socket fd, and not a byte more, into
+// m, a Message or what has some of its fields.
+func Receive(fd int, m any) error {
+	var head [headerSize]byte
+	if err := readFull(fd, head[:]); err != nil {
+		return err
 	}
-	size := binary.BigEndian.Uint32(head)
+	size := binary.BigEndian.Uint32(head[:])
 	if size > MaxMessage {
-		return nil, fmt.Errorf("%w: a frame of %d bytes", ErrProtocol, size)
+		return fmt.Errorf("%w: a frame of %d bytes", ErrProtocol, size)
 	}
-	frame := make([]byte, headerSize+int(size))
-	copy(frame, head)
-	if err := readFull(fd, frame[headerSize:]); err != nil {
-		return nil, err
+	data := make([]byte, size)
+	if err := readFull(fd, data); err != nil {
+		return err
 	}
-	m, _, _, err := cutFrame(frame, MaxMessage)
-	return m, err
+	if err := json.Unmarshal(data, m); err != nil {
+		return fmt.Errorf("%w: %v", ErrProtocol, err)
+	}
+	return nil
 }
 
 func readFull(fd int, b []byte) error {

@@ -1,7 +1,6 @@
 package jailinit
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -89,19 +88,21 @@ func prepare(enter Enter, syslog []string) (*process, int, error) {
 	if err := unix.SetNonblock(supervisorFD, false); err != nil {
 		return nil, exitSystem, err
 	}
-	m, err := control.Receive(supervisorFD)
-	if err != nil {
-		return nil, exitSystem, fmt.Errorf("receive the setup: %w", err)
+	var m struct {
+		Setup Setup `json:"setup"`
 	}
-	var setup Setup
-	if err := json.Unmarshal(m.Setup, &setup); err != nil {
+	setup := &m.Setup
+	if err := control.Receive(supervisorFD, &m); errors.Is(err, control.ErrProtocol) {
 		return nil, exitSoftware, fmt.Errorf("read the setup: %w", err)
+	} else if err != nil {
+		return nil, exitSystem, fmt.Errorf("receive the setup: %w", err)
 	}
 	if err := setup.Check(); err != nil {
 		return nil, exitSoftware, err
 	}
-	p := newProcess(setup, nil)
-	p.litter = setupLitter * len(m.Setup) >> 10
+	p := newProcess(*setup, nil)
+	p.litter = setupLitter * len(setup.Services)
+	var err error
 	if p.limits, err = takeLimits(); err != nil {
 		return nil, exitSystem, err
 	}

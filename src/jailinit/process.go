@@ -40,6 +40,7 @@ type process struct {
 	over        bool          // all services are down for good
 	began       time.Duration
 	litter      int // kilobytes of garbage, see memory.go
+	tidied      int // how often it was collected
 }
 
 // job is what a service has beside its process.
@@ -129,7 +130,7 @@ func (p *process) act(actions []service.Action) {
 	for _, a := range actions {
 		i := a.Service
 		j := &p.jobs[i]
-		p.tidy(2 * mostLitter) // all may start at once
+		p.tidy(2) // all may start at once
 		switch a.Kind {
 		case service.Spawn:
 			pid, err := p.spawn(i)
@@ -228,7 +229,6 @@ func (p *process) reaped(pid int, status unix.WaitStatus) {
 
 // changed tells of a new state.
 func (p *process) changed(i int, a service.Action) {
-	p.litter += statusLitter
 	st := p.statusOf(i)
 	switch {
 	case a.To == service.Backoff, a.To == service.Failed, a.To == service.Finishing:
@@ -243,7 +243,8 @@ func (p *process) changed(i int, a service.Action) {
 			p.loop.After(service.Settling, p.after)
 		}
 	}
-	if p.supervisor != nil {
+	if p.supervisor != nil && a.To == st.State { // else there is more to come
+		p.litter += statusLitter
 		p.supervisor.Send(&control.Message{Op: control.OpState, Name: st.Name, Service: p.serviceStatus(st)})
 	}
 }

@@ -14,12 +14,12 @@ import (
 // reload makes the services those of another setup. Whatever it needs for that
 // it has first; what then follows can not fail.
 func (p *process) reload(peer *control.Peer, m *control.Message) {
-	p.litter += setupLitter * len(m.Setup) >> 10
 	var next Setup
 	if err := json.Unmarshal(m.Setup, &next); err != nil {
 		refuse(peer, m.ID, "read the setup: %v", err)
 		return
 	}
+	p.litter += setupLitter * len(next.Services)
 	changes, err := p.compare(peer, &next)
 	if err != nil {
 		refuse(peer, m.ID, "%v", err)
@@ -157,7 +157,7 @@ func (p *process) define(s *Service, renew bool, made map[string]pipes) int {
 			p.left = slices.Delete(p.left, k, k+1)
 		}
 		p.jobs[i] = job{pipes: all}
-		p.send(all.streams(s.Name))
+		p.send(all.streams(nil, s.Name))
 		return -1
 	}
 	j := &p.jobs[i]

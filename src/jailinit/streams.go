@@ -64,8 +64,8 @@ func closePipes(all []ends) {
 	}
 }
 
-// streams are what the supervisor reads of a service's pipes.
-func (p *pipes) streams(service string) (all []stream) {
+// streams adds to all what the supervisor reads of a service's pipes.
+func (p *pipes) streams(all []stream, service string) []stream {
 	for i, name := range streamNames {
 		all = append(all, stream{control.Stream{Service: service, Name: name}, p[i].read})
 	}
@@ -88,14 +88,15 @@ func (p *process) outputs(i int) (out, err int) {
 // sendStreams gives the supervisor the read ends, and says which services are
 // gone.
 func (p *process) sendStreams() {
-	all := []stream{{control.Stream{Service: OwnName, Name: streamNames[1]}, p.ownLog}}
+	all := make([]stream, 1, 2*(1+len(p.services)+len(p.left)))
+	all[0] = stream{control.Stream{Service: OwnName, Name: streamNames[1]}, p.ownLog}
 	for i, s := range p.services {
 		if s.Name != "" {
-			all = append(all, p.jobs[i].pipes.streams(s.Name)...)
+			all = p.jobs[i].pipes.streams(all, s.Name)
 		}
 	}
 	for i := range p.left {
-		all = append(all, p.left[i].pipes.streams(p.left[i].service)...)
+		all = p.left[i].pipes.streams(all, p.left[i].service)
 	}
 	if p.syslog != nil {
 		all = append(all, *p.syslog)
@@ -110,7 +111,7 @@ func (p *process) send(streams []stream) {
 	const each = 16
 	for rest := streams; len(rest) > 0; {
 		n := min(each, len(rest))
-		m := &control.Message{Op: control.OpStreams}
+		m := &control.Message{Op: control.OpStreams, Streams: make([]control.Stream, 0, n)}
 		fds := make([]int, 0, each)
 		for _, s := range rest[:n] {
 			m.Streams = append(m.Streams, s.Stream)

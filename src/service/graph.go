@@ -171,6 +171,7 @@ func (g *Graph) Handle(now time.Duration, e Event) []Action {
 // StartAll wants every service to run.
 func (g *Graph) StartAll(now time.Duration) []Action {
 	g.begin(now)
+	g.actions = make([]Action, 0, 3*len(g.services)) // two changes, one spawn
 	for _, s := range g.services {
 		g.apply(s, &Event{Kind: Start, Service: s.index})
 	}
