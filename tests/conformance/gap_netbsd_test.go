@@ -187,7 +187,7 @@ func init() {
 
 	show("State of the kernel", func(t *testing.T) {
 		a := strictest(t).actor(t, user)
-		for _, name := range []string{"kern.msgbuf", "net.inet.ip.stats", "vm.uvmexp2", "kern.boottime"} {
+		for _, name := range []string{"kern.msgbuf", "net.inet.ip.stats", "vm.uvmexp2", "kern.boottime", "kern.vnode"} {
 			got := a.do(t, "node", name)
 			open(t, got.Error == "", "a user in a jail reads %s: %s", name, got.Error)
 		}

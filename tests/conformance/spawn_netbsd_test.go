@@ -19,7 +19,7 @@ func init() {
 			return "", err
 		}
 		for range n[0] {
-			pid, err := posixSpawn(args[0], args[1])
+			pid, err := posixSpawn(args[0], args[1], 0)
 			if err != nil {
 				return "", err
 			}
@@ -37,7 +37,8 @@ func init() {
 }
 
 // posixSpawn is the system call, which says by its result what went wrong.
-func posixSpawn(path, role string) (int, error) {
+// At actions is a posix_spawn_file_actions_t, or nothing is.
+func posixSpawn(path, role string, actions uintptr) (int, error) {
 	list := func(words ...string) uintptr {
 		at, b := buffer(8 * (len(words) + 1))
 		for i, w := range words {
@@ -46,7 +47,7 @@ func posixSpawn(path, role string) (int, error) {
 		return at
 	}
 	pidAt, pid := buffer(4)
-	failed, err := result(unix.SYS_POSIX_SPAWN, pidAt, text(path), 0, 0, list(path), list(roleVariable+"="+role))
+	failed, err := result(unix.SYS_POSIX_SPAWN, pidAt, text(path), actions, 0, list(path), list(roleVariable+"="+role))
 	if err == nil && failed != 0 {
 		err = unix.Errno(failed)
 	}
