@@ -19,7 +19,7 @@ func TestCrashCycles(t *testing.T) {
 	}
 	h := host.New(t)
 	c := jailOf(t, h, newRoot(t, h), "crash", service("crash", "max-delay = \"5ms\"\nlimit = 1000\ninterval = \"1s\"", "crash"))
-	begun := c.begin("start", "-w", "100ms", c.name)
+	begun := c.begin("start", "-w", "5s", c.name)
 	c.wait(begun) // it may never come to rest
 	restarts := func(n int) {
 		t.Helper()

@@ -147,7 +147,7 @@ func mountSmall(t *testing.T, dir string, size int) {
 }
 
 // mostInit is what jail-init may have after thousands of crashes, in KB.
-const mostInit = 2048
+const mostInit = 2304
 
 // memory is what a process has of its own, in KB.
 func memory(t *testing.T, pid int) (kb int) {
