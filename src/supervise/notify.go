@@ -27,7 +27,10 @@ func (n *notice) progress(text string) {
 	n.tell(verb + oneLine(text[:min(len(text), maxNotice/2-len(verb))])) // at most doubled
 }
 
-// adopted is the first line, which an empty pipe takes.
+// begun is the first line: what was asked for goes on without who asked, too.
+func (n *notice) begun() { n.tell("begun\n") }
+
+// adopted is the second line, which the pipe still takes.
 func (n *notice) adopted() { n.tell("adopted\n") }
 
 func (n *notice) tell(line string) {

@@ -39,6 +39,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -138,13 +139,24 @@ func start(ctx context.Context, name string, adopted bool, progress func(string)
 		return fmt.Errorf("start the supervisor of jail %s: %w", name, err)
 	}
 	defer r.Close()
-	stop := context.AfterFunc(ctx, func() { r.SetReadDeadline(time.Unix(1, 0)) })
+	// A supervisor that has not begun would end if we went now.
+	var begun atomic.Bool
+	stop := context.AfterFunc(ctx, func() {
+		end := time.Now()
+		if !begun.Load() {
+			end = end.Add(startPatience + time.Second)
+		}
+		r.SetReadDeadline(end)
+	})
 	defer stop()
 	step := "the supervisor is starting"
 	lines := bufio.NewReader(r)
 	for {
 		line, err := lines.ReadString('\n')
-		if ctx.Err() != nil {
+		if line == "begun\n" {
+			begun.Store(true)
+		}
+		if ctx.Err() != nil && err != io.EOF && (err != nil || begun.Load()) {
 			if now := pending(name); now != "" {
 				step = now // what was heard last may be of a service that is well
 			}

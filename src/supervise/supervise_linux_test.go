@@ -132,6 +132,18 @@ func TestStartErrors(t *testing.T) {
 		}
 		w.mustStop()
 	})
+	t.Run("time over at once", func(t *testing.T) {
+		w := newWorld(t, sh("a", "exec sleep 1000"))
+		over, cancel := context.WithCancel(w.ctx(patience))
+		cancel()
+		var step *StepError
+		if err := Start(over, w.name, nil); !errors.As(err, &step) {
+			t.Errorf("start: %v", err)
+		}
+		// It goes on, as the error says.
+		w.eventually("a to be ready", func() bool { return Running(w.name) && pending(w.name) == "" })
+		w.mustStop()
+	})
 }
 
 func TestSignals(t *testing.T) {

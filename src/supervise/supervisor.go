@@ -181,6 +181,7 @@ func run(name, definition string, kernel Kernel, events Events, ended func(error
 		// The jail of that name, if there is one, is another starter's.
 		return &exit.Error{Code: exit.Temporary, Msg: "whoever started this supervisor is gone"}
 	}
+	s.notice.begun()
 	j, err := kernel.Lookup(name)
 	if errors.Is(err, secmodel.ErrNoJail) {
 		return exit.With(err, exit.NoInput, "to start it: jailmgr start "+name)
