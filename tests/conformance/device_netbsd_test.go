@@ -38,6 +38,7 @@ var devices = []device{
 
 const (
 	tiocSti     = 0x80017472
+	tiocCons    = 0x80047462
 	rndGetCount = 0x40045265 // RNDGETENTCNT
 	rndControl  = 0x801c5268
 	rndAddData  = 0x82085269
@@ -79,6 +80,15 @@ func init() {
 			return withTerminal(func(slave int, _ string) error {
 				x := byte('x')
 				return ioctl(slave, tiocSti, unsafe.Pointer(&x))
+			})
+		}},
+		attempt{name: "TIOCCONS", rules: []string{"device tty.virtual"}, do: func(int) error {
+			return withTerminal(func(slave int, _ string) error {
+				on, off := int32(1), int32(0)
+				if err := ioctl(slave, tiocCons, unsafe.Pointer(&on)); err != nil {
+					return err
+				}
+				return ioctl(slave, tiocCons, unsafe.Pointer(&off))
 			})
 		}},
 		attempt{name: "open terminal again", rules: []string{"device tty.open"}, do: func(int) error {

@@ -11,7 +11,7 @@ var reasons = map[string][]string{
 	"it has no call site in this kernel": {
 		"system chsysflags", "system debug", "network interface.get", "network interface.set", "network interface.firmware",
 		"network pvc.add", "network strip.add", "network forwsrcrt", "network smb.shareaccess", "network smb.sharecreate",
-		"network smb.vcaccess", "network smb.vccreate", "machdep cacheflush", "machdep pxg", "device tty.virtual",
+		"network smb.vcaccess", "network smb.vccreate", "machdep cacheflush", "machdep pxg",
 		"vnode readtimes", "vnode readflags", "vnode readsysflags", "vnode readsecurity", "vnode readattributes",
 		"vnode writeattributes",
 	},

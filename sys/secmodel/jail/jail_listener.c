@@ -49,6 +49,7 @@ __KERNEL_RCSID(0, "$NetBSD$");
 #include <sys/resourcevar.h>
 #include <sys/socket.h>
 #include <sys/socketvar.h>
+#include <sys/tty.h>
 #include <sys/vnode.h>
 
 #include <miscfs/specfs/specdev.h>
@@ -568,6 +569,18 @@ vnode_deny(struct jail *j, kauth_cred_t cred, uint64_t deny)
 	return jail_deny(j, cred, &je, lifted);
 }
 
+/*
+ * Whether tty(4) asks, for TIOCCONS: it wants no more than that /dev/console
+ * may be read, and in a jail that is what root there has made.
+ */
+static inline bool
+takes_console(kauth_action_t action)
+{
+
+	return (action & KAUTH_VNODE_READ_DATA) != 0 &&
+	    __predict_false(mutex_owned(&constty_lock));
+}
+
 static __noinline int
 vnode_asked(kauth_cred_t cred, kauth_action_t action)
 {
@@ -581,6 +594,9 @@ vnode_asked(kauth_cred_t cred, kauth_action_t action)
 	deny = action & jail_vnode_deny(j);
 	if (deny != 0)
 		return vnode_deny(j, cred, deny);
+	if (takes_console(action))
+		return device_cb(cred, KAUTH_DEVICE_TTY_VIRTUAL, NULL, NULL,
+		    NULL, NULL, NULL);
 	return KAUTH_RESULT_DEFER;
 }
 
@@ -594,7 +610,8 @@ vnode_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
 	if (__predict_true(jail_nobody()))
 		return KAUTH_RESULT_DEFER;
 	if (jail_glance(cred, &j) && (j == NULL ||
-	    (!jail_dying(j) && (action & jail_vnode_deny(j)) == 0)))
+	    (!jail_dying(j) && (action & jail_vnode_deny(j)) == 0 &&
+	    !takes_console(action))))
 		return KAUTH_RESULT_DEFER;
 	return vnode_asked(cred, action);
 }

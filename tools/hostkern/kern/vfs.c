@@ -16,11 +16,13 @@
 #include <sys/conf.h>
 #include <sys/filedesc.h>
 #include <sys/kauth.h>
+#include <sys/tty.h>
 #include <sys/vfs_syscalls.h>
 #include <sys/vnode.h>
 
 struct vnode *rootvnode;
 struct cwdinfo cwdi0;
+kmutex_t constty_lock;
 
 static kmutex_t vnode_lock;
 static LIST_HEAD(, vnode) vnodes = LIST_HEAD_INITIALIZER(vnodes);
@@ -338,6 +340,7 @@ hk_vfs_init(void)
 {
 
 	mutex_init(&vnode_lock, MUTEX_DEFAULT, IPL_NONE);
+	mutex_init(&constty_lock, MUTEX_DEFAULT, IPL_NONE);
 	if (lookup("/", true, &rootvnode) != 0)
 		panic("no root directory");
 }
