@@ -36,8 +36,7 @@ func TestFlood(t *testing.T) {
 				}
 			}
 			took := time.Since(begun)
-			h.Run(t, "jailmgr", "stop", "web")
-			f.read(true)
+			f.stop()
 			t.Logf("%d lines, %d of them dropped, %d MB in %v", s.next-1, f.missing, f.bytes>>20, took.Round(time.Millisecond))
 			if f.missing != f.dropped || !f.drops && f.dropped > 0 {
 				t.Errorf("%d lines are missing, the log tells of %d", f.missing, f.dropped)

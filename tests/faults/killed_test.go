@@ -76,25 +76,7 @@ func TestSupervisorKilled(t *testing.T) {
 	}
 	f.room()
 	stopped = true
-	stop := make(chan error)
-	go func() {
-		out, err := h.Try("jailmgr", "stop", "web")
-		if err != nil {
-			err = fmt.Errorf("%w: %s", err, out)
-		}
-		stop <- err
-	}()
-	for over := false; !over; {
-		select {
-		case err := <-stop:
-			if over = true; err != nil {
-				t.Fatal(err)
-			}
-		case <-time.After(10 * time.Millisecond):
-			f.read(false) // until the end there is to be room
-		}
-	}
-	f.read(true)
+	f.stop()
 	for name, s := range f.streams {
 		if s.next < least {
 			t.Errorf("%s came to number %d only", name, s.next-1)
@@ -104,6 +86,30 @@ func TestSupervisorKilled(t *testing.T) {
 	if left, err := os.ReadDir(filepath.Join(h.Dir, "var/run/jails/web")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("left: %v %v", left, err)
 	}
+}
+
+// stop stops the jail, with room for its log until the end, and checks all.
+func (f *flood) stop() {
+	f.t.Helper()
+	stop := make(chan error, 1)
+	go func() {
+		out, err := f.h.Try("jailmgr", "stop", "web")
+		if err != nil {
+			err = fmt.Errorf("%w: %s", err, out)
+		}
+		stop <- err
+	}()
+	for over := false; !over; {
+		select {
+		case err := <-stop:
+			if over = true; err != nil {
+				f.t.Fatal(err)
+			}
+		case <-time.After(10 * time.Millisecond):
+			f.read(false)
+		}
+	}
+	f.read(true)
 }
 
 // flood is a jail with a log on a small disk of its own.
