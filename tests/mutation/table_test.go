@@ -45,6 +45,8 @@ var floor = []mutation{
 		"kern", "TestEntryReasons", `mem: <nil>, reason 0, want 22`},
 	{"devices are mem, kmem and klog too", []edit{{"jail_listener.c", `{ "mem", DEV_NULL, NODEVMAJOR,`, `{ "mem", -1, NODEVMAJOR,`}},
 		"conformance", "TestDevice", `open read (mem|kmsg): the table denies, but this got`},
+	{"a jail takes the console", []edit{{"jail_listener.c", "__predict_false(mutex_owned(&constty_lock))", "false"}},
+		"kern", "TestConsole", `jailed root: <nil>`},
 	{"block devices by a character device's number", []edit{{"jail_listener.c", "vp->v_type == VCHR ? ", "vp->v_type != VNON ? "}, {"jail_listener.c",
 		`{ "mem", DEV_NULL, NODEVMAJOR,`, `{ "mem", -1, NODEVMAJOR,`}},
 		"conformance", "TestDevice", `the table denies, but this got`},
@@ -218,7 +220,7 @@ var entry = []mutation{
 
 // ports: who may bind what.
 var ports = []mutation{
-	{"a reservation is a permission", []edit{{"jail_port.c", "\tif (owner == j->j_id)\n\t\treturn KAUTH_RESULT_DEFER;\n", "\tif (owner == j->j_id)\n\t\treturn KAUTH_RESULT_ALLOW;\n"}},
+	{"a reservation is a permission", []edit{{"jail_port.c", "\t\t    ntohs(sin->sin_port)) == j->j_id)\n\t\t\treturn KAUTH_RESULT_DEFER;\n", "\t\t    ntohs(sin->sin_port)) == j->j_id)\n\t\t\treturn KAUTH_RESULT_ALLOW;\n"}},
 		"conformance", "TestOwnersAreNotPrivileged", `the owner's user binds 700: done`},
 	{"tcp is udp too", []edit{{"jail_port.c", "\t\treturn table == TABLE_TCP;\n", "\t\treturn table != TABLE_OTHER;\n"}},
 		"conformance", "TestReservedPortsAreTheOwners", `binds udp port 7100 .*: EACCES`},

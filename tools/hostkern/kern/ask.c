@@ -20,6 +20,7 @@
 #include <sys/domain.h>
 #include <sys/protosw.h>
 #include <sys/socketvar.h>
+#include <sys/tty.h>
 #include <sys/vnode.h>
 #include <net/route.h>
 #include <netinet/in.h>
@@ -169,6 +170,23 @@ hk_ask_vnode(struct proc *p, uint64_t action, unsigned int mode,
 	v.v_rdev = hk_device(rdev, v.v_type == VBLK);
 	v.v_hkfd = -1;
 	error = kauth_authorize_vnode(cred, action, &v, NULL, fs_decision);
+	END();
+}
+
+/* TIOCCONS, of a plain file /dev/console. */
+int
+hk_ask_console(struct proc *p)
+{
+	struct vnode v;
+	BEGIN(p);
+
+	memset(&v, 0, sizeof(v));
+	v.v_type = VREG;
+	v.v_usecount = 1;
+	v.v_hkfd = -1;
+	mutex_enter(&constty_lock);
+	error = kauth_authorize_vnode(cred, KAUTH_VNODE_READ_DATA, &v, NULL, 0);
+	mutex_exit(&constty_lock);
 	END();
 }
 

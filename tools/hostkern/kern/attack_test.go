@@ -72,6 +72,26 @@ func TestUnknownIsDenied(t *testing.T) {
 	}
 }
 
+// Who takes the console is asked no more than to read what is /dev/console in
+// his root.
+func TestConsole(t *testing.T) {
+	root := host(t, 0)
+	id := jail(t, root, "console", 0)
+	p := member(t, id, 0)
+	if err := root.Console(); err != nil {
+		t.Errorf("the host's root: %v", err)
+	}
+	err := p.Console()
+	r, _ := recordOf(t, root, id)
+	const device = 5 // JAIL_SCOPE_DEVICE
+	if err == nil || r.Denials[device] != 1 {
+		t.Errorf("jailed root: %v, denials %v", err, r.Denials)
+	}
+	if err := p.Vnode(1<<0, syscall.S_IFREG, 0, 0); err != nil {
+		t.Errorf("jailed root reads the file: %v", err)
+	}
+}
+
 // The kernel tells an explicit port in network order, and a candidate of an
 // automatic choice in host order.
 func TestCandidates(t *testing.T) {
