@@ -33,6 +33,7 @@ var roles = map[string]func(args []string){
 	"crash":   func([]string) { os.Exit(1) },
 	"deaf": func([]string) {
 		signal.Ignore(unix.SIGTERM)
+		unix.Write(3, []byte("\n"))
 		idle()
 	},
 	"silent": func([]string) {
@@ -213,14 +214,14 @@ func totalRole(args []string) {
 	idle()
 }
 
-// orphansRole makes so many processes whose parents end before them, says so,
-// and stays.
+// orphansRole makes so many processes whose parents end before them, says how
+// many at each thousand and at the end, and stays.
 func orphansRole(args []string) {
 	count, err := strconv.Atoi(args[0])
 	if err != nil {
 		fail(err)
 	}
-	for range count {
+	for n := 1; n <= count; n++ {
 		pid, err := fork()
 		for err == unix.EAGAIN { // a limit of processes
 			time.Sleep(time.Millisecond)
@@ -243,8 +244,10 @@ func orphansRole(args []string) {
 				break
 			}
 		}
+		if n%1000 == 0 || n == count {
+			fmt.Println(n, "orphans")
+		}
 	}
-	fmt.Println(count, "orphans")
 	idle()
 }
 

@@ -24,7 +24,7 @@ func TestClockJumps(t *testing.T) {
 	c := jailOf(t, h, newRoot(t, h), "clock",
 		service("steady", `health = { check = "exec:/bin/check", interval = "200ms", timeout = "60s", failures = 1 }`, "steady")+
 			service("dog", "ready = \"fd:3\"\nwatchdog = \"30s\"", "dog")+
-			service("deaf", `stop = { timeout = "4s" }`, "deaf")+
+			service("deaf", "ready = \"fd:3\"\nstop = { timeout = \"4s\" }", "deaf")+
 			service("crash", "delay = \"500ms\"\nmax-delay = \"500ms\"\nlimit = 1000\ninterval = \"1s\"", "crash"))
 	begun := time.Now()
 	t.Cleanup(func() { setClock(t, begun.Round(0).Add(time.Since(begun))) })

@@ -75,7 +75,7 @@ func TestBadServices(t *testing.T) {
 		try        func(t *testing.T, c *cell)
 		says       string // in the log, at the end
 	}{
-		{"deaf", service("deaf", `stop = { timeout = "200ms" }`, "deaf"), func(*testing.T, *cell) {}, "deaf: down: killed by signal 9"},
+		{"deaf", service("deaf", "ready = \"fd:3\"\nstop = { timeout = \"200ms\" }", "deaf"), func(*testing.T, *cell) {}, "deaf: down: killed by signal 9"},
 		{"silent", service("silent", "", "silent"), func(t *testing.T, c *cell) {
 			pid := c.service("silent", "ready", 0)
 			kill(t, pid)
