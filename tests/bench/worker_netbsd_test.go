@@ -419,8 +419,10 @@ const (
 )
 
 // rawFork makes a child of this thread alone, which sleeps until it is killed,
-// or exits, or executes what ends well.
+// or exits, or executes what ends well. The child must not come to look at its
+// stack's bound, where the runtime may have asked for the processor.
 //
+//go:nosplit
 //go:norace
 func rawFork(child int, path *byte) (pid uintptr, errno syscall.Errno) {
 	pid, _, errno = unix.RawSyscall(unix.SYS_FORK, 0, 0, 0)
@@ -440,6 +442,7 @@ func rawFork(child int, path *byte) (pid uintptr, errno syscall.Errno) {
 	}
 }
 
+//go:nosplit
 //go:norace
 func sleep() {
 	for {

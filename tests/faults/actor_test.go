@@ -230,7 +230,10 @@ func orphansRole(args []string) {
 		if err != nil {
 			fail(err)
 		}
-		if pid == 0 { // nothing but system calls from here on: there is one thread
+		if pid == 0 {
+			// Nothing but system calls from here on: there is one thread. And
+			// no look at the stack's bound, where the runtime may have asked
+			// for the processor, in what is called.
 			parent, _, _ := unix.RawSyscall(unix.SYS_GETPID, 0, 0, 0)
 			if pid, _ := fork(); pid == 0 {
 				for now := parent; now == parent; {
@@ -251,6 +254,7 @@ func orphansRole(args []string) {
 	idle()
 }
 
+//go:nosplit
 func exitNow() {
 	for {
 		unix.RawSyscall(unix.SYS_EXIT, 0, 0, 0)

@@ -165,6 +165,7 @@ func memory(t *testing.T, pid int) (kb int) {
 	return 0
 }
 
+//go:nosplit
 func fork() (pid int, err error) {
 	r, _, errno := unix.RawSyscall6(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
 	if errno != 0 {

@@ -144,6 +144,7 @@ func memory(t *testing.T, pid int) int {
 	return int(binary.NativeEndian.Uint32(b[offResident:])) * os.Getpagesize() / 1024
 }
 
+//go:nosplit
 func fork() (pid int, err error) {
 	r, _, errno := unix.RawSyscall(unix.SYS_FORK, 0, 0, 0)
 	if errno != 0 {
