@@ -123,6 +123,7 @@ type flood struct {
 	bytes   int  // of lines, so far
 	missing int
 	dropped int // as the log tells
+	told    int // of those before the last line: what was dropped after it nobody sees
 	streams map[string]*numbered
 }
 
@@ -310,4 +311,5 @@ func (f *flood) line(file string, b []byte) {
 	}
 	s.next++
 	s.part = s.part[:0]
+	f.told = f.dropped
 }
