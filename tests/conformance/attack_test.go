@@ -365,7 +365,7 @@ func TestEntryAgainstKill(t *testing.T) {
 				a.end()
 			})
 		}
-		time.Sleep(time.Duration(i) * time.Millisecond)
+		time.Sleep(time.Duration(4*i) * time.Millisecond) // from before their entry until after it
 		err = model.Kill(id, int(unix.SIGKILL))
 		for end := time.Now().Add(replyTime); err == nil && time.Now().Before(end); time.Sleep(time.Millisecond) {
 			if err = model.Destroy(id); errors.Is(err, secmodel.ErrBusy) {
