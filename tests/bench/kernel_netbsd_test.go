@@ -183,6 +183,9 @@ func (m *kernel) jailed(b *testing.B) {
 	}
 	reserve(ids[0], nil)
 	more(1000)
+	outside.end(b)
+	inside.end(b)
+	outside, inside = newWorker(b, m.root, 0, 0), newWorker(b, m.root, ids[0], 0)
 	turns(many, inMany, quick...)
 	// The first jail has those that are bound.
 	const most = 1024

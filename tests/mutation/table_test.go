@@ -220,7 +220,7 @@ var entry = []mutation{
 
 // ports: who may bind what.
 var ports = []mutation{
-	{"a reservation is a permission", []edit{{"jail_port.c", "\t\t    ntohs(sin->sin_port)) == j->j_id)\n\t\t\treturn KAUTH_RESULT_DEFER;\n", "\t\t    ntohs(sin->sin_port)) == j->j_id)\n\t\t\treturn KAUTH_RESULT_ALLOW;\n"}},
+	{"a reservation is a permission", []edit{{"jail_port.c", "\t\t\tif (owner == j->j_id)\n\t\t\t\treturn KAUTH_RESULT_DEFER;\n", "\t\t\tif (owner == j->j_id)\n\t\t\t\treturn KAUTH_RESULT_ALLOW;\n"}},
 		"conformance", "TestOwnersAreNotPrivileged", `the owner's user binds 700: done`},
 	{"tcp is udp too", []edit{{"jail_port.c", "\t\treturn table == TABLE_TCP;\n", "\t\treturn table != TABLE_OTHER;\n"}},
 		"conformance", "TestReservedPortsAreTheOwners", `binds udp port 7100 .*: EACCES`},
@@ -247,6 +247,14 @@ var ports = []mutation{
 		"conformance", "TestStrict", `strict jail binds (tcp 7120|udp 7100): done`},
 	{"low ports are anyone's at high", []edit{{"jail_port.c", "\t\t    owner == JAIL_HOST);\n\tif (req == KAUTH_REQ_NETWORK_BIND_PRIVPORT &&\n", "\t\t    owner == JAIL_HOST);\n\tif (req == KAUTH_REQ_NETWORK_BIND_ANYADDR &&\n"}},
 		"conformance", "TestOwnersAreNotPrivileged", `jailed root binds 701: done`},
+	{"the quick way out is for the strict too", []edit{{"jail_port.c", "\t\t\t    (jail_load(&j->j_flags) & JAIL_STRICT) == 0 &&\n", ""}},
+		"conformance", "TestStrict", `strict jail binds (tcp 7120|udp 7100): done`},
+	{"the quick way out is for low ports too", []edit{{"jail_port.c", "\t\t\t    req == KAUTH_REQ_NETWORK_BIND_PORT &&\n", ""}},
+		"conformance", "TestOwnersAreNotPrivileged", `jailed root binds 701: done`},
+	{"the quick way out is for ports of others too", []edit{{"jail_port.c", "\t\t\tif (owner == JAIL_HOST && port != 0 &&\n", "\t\t\tif (port != 0 &&\n"}},
+		"conformance", "TestReservedPortsAreTheOwners", `another jail's root binds .*: done`},
+	{"the quick way out is for choices too", []edit{{"jail_port.c", "\t\t\tif (owner == JAIL_HOST && port != 0 &&\n", "\t\t\tif (owner == JAIL_HOST &&\n"}},
+		"conformance", "TestAutomaticPorts", `automatic .* ports at .* went wrong`},
 }
 
 // figures: counters and lists.

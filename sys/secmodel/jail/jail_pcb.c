@@ -197,6 +197,36 @@ place_steals(const struct socket *so, const struct place *to,
 	return so->so_proto->pr_protocol == IPPROTO_TCP || !to->pl_any;
 }
 
+/* Among which of a table's sockets are those that are bound to a port. */
+static struct inpcbhead *
+pcb_chain(const struct inpcbtable *table, u_int port)
+{
+
+	return &table->inpt_porthashtbl[port & table->inpt_porthash];
+}
+
+/*
+ * Whether it is certain that no other socket is bound to the port, in host
+ * order, that one is to be bound to.  Needs softnet_lock.
+ */
+bool
+jail_pcb_alone(const struct socket *so, u_int port)
+{
+	const struct inpcb *self = so->so_pcb;
+	const struct inpcb *inp;
+
+	KASSERT(mutex_owned(softnet_lock));
+
+	if (so->so_proto->pr_protocol != IPPROTO_TCP &&
+	    so->so_proto->pr_protocol != IPPROTO_UDP)
+		return false;
+	LIST_FOREACH(inp, pcb_chain(self->inp_table, port), inp_lhash) {
+		if (ntohs(inp->inp_lport) == port && inp != self)
+			return false;
+	}
+	return true;
+}
+
 /*
  * Whether a socket that a jail binds to an address would get what is for one
  * that another jail or the host has bound; if so, holder is who (NULL: the
@@ -209,7 +239,6 @@ jail_pcb_steals(const struct jail *j, const struct socket *so,
     const void *address, struct jail **holder)
 {
 	const struct inpcb *self = so->so_pcb;
-	const struct inpcbtable *table;
 	const struct sockaddr_in6 *sin6 = address;
 	const struct sockaddr_in *sin = address;	/* port as in sin6 */
 	const struct socket *other;
@@ -225,13 +254,12 @@ jail_pcb_steals(const struct jail *j, const struct socket *so,
 	default:
 		return false;
 	}
-	table = self->inp_table;
 	to = self->inp_af == AF_INET ? place_in(sin->sin_addr) :
 	    place_in6(self, &sin6->sin6_addr);
 	if (place_multicast(&to))
 		return false;
-	LIST_FOREACH(inp, &table->inpt_porthashtbl[ntohs(sin->sin_port) &
-	    table->inpt_porthash], inp_lhash) {
+	LIST_FOREACH(inp, pcb_chain(self->inp_table, ntohs(sin->sin_port)),
+	    inp_lhash) {
 		other = inp->inp_socket;
 		if (inp == self || inp->inp_lport != sin->sin_port ||
 		    other == NULL || (other->so_state & SS_NOFDREF) != 0)

@@ -571,7 +571,7 @@ bind_asked(kauth_cred_t cred, enum kauth_network_req req, struct socket *so,
 
 /*
  * The same for the listener of the network scope, which is mostly asked by
- * the host, or for the port that a jail has reserved.
+ * the host, or for a port that the jail has reserved, or that nobody has.
  */
 int
 jail_port_bind(kauth_cred_t cred, enum kauth_network_req req,
@@ -579,15 +579,25 @@ jail_port_bind(kauth_cred_t cred, enum kauth_network_req req,
 {
 	const struct sockaddr_in *sin = address;
 	struct jail *j = NULL;
+	uint32_t owner;
+	u_int port;
 
 	if (jail_nobody() || jail_glance(cred, &j)) {
 		if (j == NULL) {
 			if (jail_load(&port_jails) == 0)
 				return KAUTH_RESULT_DEFER;
 		} else if (!jail_dying(j) && jail_load(&auto_lwp) == NULL &&
-		    socket_inet(so) && port_owner(socket_table(so),
-		    ntohs(sin->sin_port)) == j->j_id)
-			return KAUTH_RESULT_DEFER;
+		    socket_inet(so)) {
+			port = ntohs(sin->sin_port);
+			owner = port_owner(socket_table(so), port);
+			if (owner == j->j_id)
+				return KAUTH_RESULT_DEFER;
+			if (owner == JAIL_HOST && port != 0 &&
+			    req == KAUTH_REQ_NETWORK_BIND_PORT &&
+			    (jail_load(&j->j_flags) & JAIL_STRICT) == 0 &&
+			    jail_pcb_alone(so, port))
+				return KAUTH_RESULT_DEFER;
+		}
 	}
 	return bind_asked(cred, req, so, address);
 }

@@ -71,6 +71,13 @@ jail_pcb_port(struct socket *so)
 
 /* Linux lets nobody have one address of another's who has them all. */
 bool
+jail_pcb_alone(const struct socket *so, u_int port)
+{
+
+	return true;
+}
+
+bool
 jail_pcb_steals(const struct jail *j, const struct socket *so,
     const void *address, struct jail **holder)
 {
