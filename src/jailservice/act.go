@@ -10,6 +10,7 @@ import (
 	"jails/src/control"
 	"jails/src/exit"
 	"jails/src/output"
+	"jails/src/service"
 )
 
 // outcome of a verb for one service.
@@ -123,7 +124,7 @@ func (r *request) report(outcomes []outcome, number int) error {
 				text = o.Service + " has not failed, it is " + o.State
 			}
 		case r.op == control.OpKill:
-			text = "Sent " + signalName(number) + " to " + o.Service
+			text = "Sent " + service.SignalName(number) + " to " + o.Service
 		}
 		if !r.Bool("json") {
 			if _, err := fmt.Fprintln(r.App.Writer, output.Text(text)); err != nil {

@@ -8,10 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"jails/src/control"
 	"jails/src/output"
+	"jails/src/service"
 )
 
 // shown is a service in JSON.
@@ -36,7 +35,7 @@ type ended struct {
 }
 
 func newEnded(x control.Exit) ended {
-	e := ended{Signal: signalName(x.Signal), Error: x.Error}
+	e := ended{Signal: service.SignalName(x.Signal), Error: x.Error}
 	if x.Error == "" && x.Signal == 0 {
 		e.Code = &x.Code
 	}
@@ -136,26 +135,10 @@ func deathText(d *control.Death) string {
 }
 
 func ending(x *control.Exit) string {
-	switch {
-	case x == nil:
-		return ""
-	case x.Error != "":
-		return x.Error
-	case x.Signal != 0:
-		return "killed by " + signalName(x.Signal)
-	}
-	return "exited " + strconv.Itoa(x.Code)
-}
-
-// signalName is TERM for 15, and "" for 0.
-func signalName(n int) string {
-	if n == 0 {
+	if x == nil {
 		return ""
 	}
-	if name := unix.SignalName(unix.Signal(n)); name != "" {
-		return strings.TrimPrefix(name, "SIG")
-	}
-	return strconv.Itoa(n)
+	return service.Exit(*x).String()
 }
 
 func why(r *request) error {

@@ -3,7 +3,10 @@ package service
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Exit is how a process ended.
@@ -21,9 +24,20 @@ func (x Exit) String() string {
 	case x.Error != "":
 		return x.Error
 	case x.Signal != 0:
-		return "killed by signal " + strconv.Itoa(x.Signal)
+		return "killed by " + SignalName(x.Signal)
 	}
 	return "exited " + strconv.Itoa(x.Code)
+}
+
+// SignalName is TERM for 15, and "" for 0.
+func SignalName(n int) string {
+	if n == 0 {
+		return ""
+	}
+	if name := unix.SignalName(unix.Signal(n)); name != "" {
+		return strings.TrimPrefix(name, "SIG")
+	}
+	return strconv.Itoa(n)
 }
 
 // Event is something that happened to a service.

@@ -44,7 +44,7 @@ func TestFinish(t *testing.T) {
 	w.mustStop()
 	own := strings.Join(w.lines("jail-init", "err"), "\n")
 	for _, want := range []string{"crash: finishing: exited 3; its finish command runs", "crash: its finish command: exited 125",
-		"stubborn: its finish command: killed by signal 9", "lost: its finish command: start /no/such as root: no such file"} {
+		"stubborn: its finish command: killed by KILL", "lost: its finish command: start /no/such as root: no such file"} {
 		if !strings.Contains(own, want) {
 			t.Errorf("jail-init did not say %q:\n%s", want, own)
 		}
@@ -123,7 +123,7 @@ func TestHealth(t *testing.T) {
 	l.Close()
 	w.eventually("the end of what is never restarted", func() bool { return w.service("port").State == "failed" })
 	// A connection that was in the queue is reset.
-	const form = "1 health checks failed: %s: connection %s; killed by signal 15"
+	const form = "1 health checks failed: %s: connection %s; killed by TERM"
 	if s := w.service("port"); s.Reason != fmt.Sprintf(form, l.Addr(), "refused") && s.Reason != fmt.Sprintf(form, l.Addr(), "reset by peer") {
 		t.Error(s.Reason)
 	}
@@ -171,7 +171,7 @@ func TestWatchdog(t *testing.T) {
 	w.mustStart()
 	first := w.service("a").PID
 	w.eventually("the end of one that gives no sign", func() bool { return w.service("closes").State == "failed" })
-	if s := w.service("closes"); s.Reason != "no sign of life for 1s; killed by signal 15" {
+	if s := w.service("closes"); s.Reason != "no sign of life for 1s; killed by TERM" {
 		t.Errorf("%+v", s)
 	}
 	if s := w.service("a"); s.PID != first || s.State != "ready" {

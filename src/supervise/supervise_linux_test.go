@@ -314,7 +314,7 @@ func TestStubbornServices(t *testing.T) {
 	if took := time.Since(begin); took > 8*time.Second {
 		t.Errorf("the stop took %v", took)
 	}
-	if s := strings.Join(w.lines("jail-init", "err"), "\n"); !strings.Contains(s, "deaf: down: killed by signal 9") || !strings.Contains(s, "stopped: down: killed by signal 15") {
+	if s := strings.Join(w.lines("jail-init", "err"), "\n"); !strings.Contains(s, "deaf: down: killed by KILL") || !strings.Contains(s, "stopped: down: killed by TERM") {
 		t.Errorf("log:\n%s", s)
 	}
 }

@@ -75,7 +75,7 @@ func TestBadServices(t *testing.T) {
 		try        func(t *testing.T, c *cell)
 		says       string // in the log, at the end
 	}{
-		{"deaf", service("deaf", "ready = \"fd:3\"\nstop = { timeout = \"200ms\" }", "deaf"), func(*testing.T, *cell) {}, "deaf: down: killed by signal 9"},
+		{"deaf", service("deaf", "ready = \"fd:3\"\nstop = { timeout = \"200ms\" }", "deaf"), func(*testing.T, *cell) {}, "deaf: down: killed by KILL"},
 		{"silent", service("silent", "", "silent"), func(t *testing.T, c *cell) {
 			pid := c.service("silent", "ready", 0)
 			kill(t, pid)
@@ -87,12 +87,12 @@ func TestBadServices(t *testing.T) {
 		}, "daemon: failed"},
 		{"still", service("still", `stop = { timeout = "60s" }`, "idle"), func(t *testing.T, c *cell) {
 			signal(t, c.service("still", "ready", 0), unix.SIGSTOP)
-		}, "still: down: killed by signal 15"},
+		}, "still: down: killed by TERM"},
 		{"dog", service("dog", "ready = \"fd:3\"\nwatchdog = \"5s\"\nstop = { timeout = \"60s\" }", "dog"), func(t *testing.T, c *cell) {
 			pid := c.service("dog", "ready", 0)
 			signal(t, pid, unix.SIGSTOP)
 			c.service("dog", "ready", pid)
-		}, "dog: backoff: no sign of life for 5s; killed by signal 15"},
+		}, "dog: backoff: no sign of life for 5s; killed by TERM"},
 		{"bomb", "processes = 12\n" + service("good", "limit = 3", "idle") +
 			service("bomb", "after = [\"good\"]\nstop = { timeout = \"200ms\" }", "bomb"), func(t *testing.T, c *cell) {
 			pid := c.service("good", "ready", 0)
