@@ -42,9 +42,7 @@ func TestNoDescriptors(t *testing.T) {
 			t.Errorf("status: exit %d: %s", code, asked.said.String())
 		}
 		c.running()
-		if got := c.files(); got != before {
-			t.Errorf("the supervisor and jail-init have %v descriptors, had %v", got, before)
-		}
+		c.filesAre(before)
 		c.must("stop")
 		c.end()
 		if n, dropped := c.numbers("steady", false); n < 200 || dropped != 0 {
@@ -62,9 +60,7 @@ func TestNoDescriptors(t *testing.T) {
 		})
 		undo()
 		c.service("dog", "ready", pid)
-		if got := c.files(); got != before {
-			t.Errorf("the supervisor and jail-init have %v descriptors, had %v", got, before)
-		}
+		c.filesAre(before)
 		c.must("stop")
 		c.end()
 	})
@@ -197,9 +193,7 @@ func TestOrphans(t *testing.T) {
 		}
 	}
 	host.Eventually(t, "nothing but jail-init and the service", func() bool { return c.status().Processes == 2 })
-	if got := c.files(); got != before {
-		t.Errorf("the supervisor and jail-init have %v descriptors, had %v", got, before)
-	}
+	c.filesAre(before)
 	if s := c.status(); s.State != "running" || s.Services[0].PID != pid {
 		t.Errorf("%+v", s)
 	}

@@ -87,9 +87,7 @@ func TestKilledAtEachStep(t *testing.T) {
 					c := newCell(t, h, root, fmt.Sprint("c", n))
 					c.kill(s.verb, gate, victim)
 					c.order(s.verb)
-					if got := c.files(); got != want[s.verb == "reload"] {
-						t.Errorf("the supervisor and jail-init have %v descriptors, want %v", got, want[s.verb == "reload"])
-					}
+					c.filesAre(want[s.verb == "reload"])
 					c.must("stop")
 					c.end()
 				})
@@ -538,15 +536,29 @@ func (c *cell) left() {
 	}
 }
 
-// files are how many descriptors the supervisor and jail-init have.
+// files are how many descriptors the supervisor and jail-init have at rest:
+// whoever asked how it is has left.
 func (c *cell) files() (n [2]int) {
 	c.t.Helper()
-	// Whoever asked how it is has left.
-	for last := [2]int{-1}; n != last; time.Sleep(20 * time.Millisecond) {
-		last = n
-		n = [2]int{descriptors(c.t, c.supervisor()), descriptors(c.t, c.init())}
+	for same := 0; same < 5; time.Sleep(20 * time.Millisecond) {
+		now := c.filesNow()
+		if same++; now != n {
+			n, same = now, 0
+		}
 	}
 	return n
+}
+
+// filesAre waits until they have as many as they had before, or fails.
+func (c *cell) filesAre(before [2]int) {
+	c.t.Helper()
+	host.Eventually(c.t, fmt.Sprintf("the supervisor and jail-init have %v descriptors again, and not %v", before, c.files()),
+		func() bool { return c.filesNow() == before })
+}
+
+func (c *cell) filesNow() [2]int {
+	c.t.Helper()
+	return [2]int{descriptors(c.t, c.supervisor()), descriptors(c.t, c.init())}
 }
 
 func (c *cell) log() string {
