@@ -166,6 +166,38 @@ func TestOthersPortsAreNotStolen(t *testing.T) {
 	}
 }
 
+// TestChosenPortsAreNotStolen: the same of ports that the kernel chooses for a
+// jail, which NetBSD does from above to below.
+func TestChosenPortsAreNotStolen(t *testing.T) {
+	need(t)
+	const next = 8
+	a := newJail(t, secmodel.Config{Level: secmodel.Low}).actor(t, 0)
+	other := newJail(t, secmodel.Config{Level: secmodel.Low}).actor(t, 0)
+	for who, owner := range map[string]*actor{"the host": start(t, part{Observe: true}), "another jail": other} {
+		for _, protocol := range protocols {
+			for _, c := range []struct{ has, wants string }{{"::", "::1"}, {"::", "127.0.0.1"}, {"0.0.0.0", "::ffff:127.0.0.1"}} {
+				latest, err := strconv.Atoi(binds(t, a, protocol, c.wants, 0, "reuse").Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				taken := map[string]bool{}
+				for port := latest - next; port < latest; port++ {
+					if got := owner.do(t, "bind", protocol, c.has, strconv.Itoa(port), "listening"); got.Error == "" {
+						taken[got.Value] = true
+					}
+				}
+				check(t, len(taken) > 0, "%s %s: none of %d ports below %d is free", protocol, c.has, next, latest)
+				for range next {
+					got := a.do(t, "bind", protocol, c.wants, "0", "reuse")
+					check(t, got.Error == "" && !taken[got.Value], "%s: for %s a jail is chosen port %s, which %s has at %s: %s", protocol, c.wants, got.Value, who, c.has, got)
+				}
+				a.do(t, "close")
+				owner.do(t, "close")
+			}
+		}
+	}
+}
+
 func TestPortDenialsAreCounted(t *testing.T) {
 	need(t)
 	q := newQuay(t, secmodel.Medium)

@@ -228,19 +228,20 @@ jail_pcb_alone(const struct socket *so, u_int port)
 }
 
 /*
- * Whether a socket that a jail binds to an address would get what is for one
- * that another jail or the host has bound; if so, holder is who (NULL: the
- * host).  Nobody need have reserved the port.  For the superuser the kernel
- * lets a socket with SO_REUSEADDR have one address of those at which another
- * waits, and with IPv6 for everyone.  Needs softnet_lock, which keeps holder.
+ * Whether a socket that a jail binds to an address, and a port in host order,
+ * would get what is for one that another jail or the host has bound; if so,
+ * holder is who (NULL: the host).  Nobody need have reserved the port.  For the
+ * superuser the kernel lets a socket with SO_REUSEADDR have one address of
+ * those at which another waits, and with IPv6 for everyone.  Needs
+ * softnet_lock, which keeps holder.
  */
 bool
 jail_pcb_steals(const struct jail *j, const struct socket *so,
-    const void *address, struct jail **holder)
+    const void *address, u_int port, struct jail **holder)
 {
 	const struct inpcb *self = so->so_pcb;
 	const struct sockaddr_in6 *sin6 = address;
-	const struct sockaddr_in *sin = address;	/* port as in sin6 */
+	const struct sockaddr_in *sin = address;
 	const struct socket *other;
 	struct place to, from;
 	struct inpcb *inp;
@@ -258,10 +259,9 @@ jail_pcb_steals(const struct jail *j, const struct socket *so,
 	    place_in6(self, &sin6->sin6_addr);
 	if (place_multicast(&to))
 		return false;
-	LIST_FOREACH(inp, pcb_chain(self->inp_table, ntohs(sin->sin_port)),
-	    inp_lhash) {
+	LIST_FOREACH(inp, pcb_chain(self->inp_table, port), inp_lhash) {
 		other = inp->inp_socket;
-		if (inp == self || inp->inp_lport != sin->sin_port ||
+		if (inp == self || ntohs(inp->inp_lport) != port ||
 		    other == NULL || (other->so_state & SS_NOFDREF) != 0)
 			continue;
 		/* A connection has its own, and takes nobody's. */

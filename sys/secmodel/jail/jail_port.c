@@ -488,8 +488,9 @@ bind_candidate(struct jail *j, enum kauth_network_req req,
 {
 	const uint32_t id = j != NULL ? j->j_id : JAIL_HOST;
 	const u_int table = socket_table(so);
+	const u_int swapped = ntohs(port);
 	const uint32_t first = port_owner(table, port);
-	const uint32_t second = port_owner(table, ntohs(port));
+	const uint32_t second = port_owner(table, swapped);
 	struct jail *holder;
 
 	if ((first != JAIL_HOST && first != id) ||
@@ -500,7 +501,8 @@ bind_candidate(struct jail *j, enum kauth_network_req req,
 	if (req == KAUTH_REQ_NETWORK_BIND_PRIVPORT &&
 	    bind_verdict(j, req) == JAIL_VERDICT_DENY && !jail_observing(j))
 		return KAUTH_RESULT_DENY;
-	if (jail_pcb_steals(j, so, address, &holder))
+	if (jail_pcb_steals(j, so, address, port, &holder) ||
+	    jail_pcb_steals(j, so, address, swapped, &holder))
 		return KAUTH_RESULT_DENY;
 	return KAUTH_RESULT_DEFER;
 }
@@ -521,7 +523,8 @@ bind_explicit(struct jail *j, kauth_cred_t cred, enum kauth_network_req req,
 		    KAUTH_RESULT_DENY;
 	if (owner == j->j_id)
 		return KAUTH_RESULT_DEFER;
-	if (owner == JAIL_HOST && jail_pcb_steals(j, so, address, &holder))
+	if (owner == JAIL_HOST &&
+	    jail_pcb_steals(j, so, address, port, &holder))
 		return bind_deny(j, cred, JAIL_SCOPE_PORT,
 		    KAUTH_REQ_NETWORK_BIND_PORT, so, port,
 		    holder != NULL ? holder->j_id : JAIL_HOST, false);

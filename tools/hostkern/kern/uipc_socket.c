@@ -79,7 +79,7 @@ jail_pcb_alone(const struct socket *so, u_int port)
 
 bool
 jail_pcb_steals(const struct jail *j, const struct socket *so,
-    const void *address, struct jail **holder)
+    const void *address, u_int port, struct jail **holder)
 {
 
 	return false;
