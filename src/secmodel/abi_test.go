@@ -75,7 +75,7 @@ var constants = map[string]int{
 	"JAIL_REASON_SESSION": int(ReasonSession), "JAIL_REASON_TERMINAL": int(ReasonTerminal), "JAIL_REASON_EXEC": int(ReasonExec),
 	"JAIL_REASON_FD_DIRECTORY": int(ReasonFDDirectory), "JAIL_REASON_FD_DEVICE": int(ReasonFDDevice),
 	"JAIL_REASON_FD_SOCKET": int(ReasonFDSocket), "JAIL_REASON_FD_KQUEUE": int(ReasonFDKqueue), "JAIL_REASON_FD_OTHER": int(ReasonFDOther),
-	"JAIL_REASON_HAS_INIT": int(ReasonHasInit), "JAIL_REASON_CAP": int(ReasonCap), "JAIL_REASON_KMEM": int(ReasonKmem),
+	"JAIL_REASON_HAS_INIT": int(ReasonHasInit), "JAIL_REASON_CAP": int(ReasonCap),
 	"JAIL_REASON_LIMIT": int(ReasonLimit),
 
 	"JAIL_PROCESS_INIT": processInit, "JAIL_PROCESS_ZOMBIE": processZombie,

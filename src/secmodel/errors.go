@@ -90,7 +90,7 @@ const (
 	ReasonFDOther
 	ReasonHasInit
 	ReasonCap
-	ReasonKmem
+	_ // given by no model
 	ReasonLimit
 )
 
@@ -186,8 +186,6 @@ func (e *Refused) why() string {
 		return fmt.Sprintf("it has an init process, %d", e.Detail)
 	case ReasonCap:
 		return "it has as many processes as it may have"
-	case ReasonKmem:
-		return "the process has kernel memory open"
 	case ReasonLimit:
 		return fmt.Sprintf("the limit %q: soft above hard, or hard above the caller's own", LimitName(e.Detail))
 	}

@@ -194,7 +194,6 @@ struct jail_request {
 #define	JAIL_REASON_FD_OTHER	25	/* jy_detail: descriptor */
 #define	JAIL_REASON_HAS_INIT	26	/* jy_detail: process id */
 #define	JAIL_REASON_CAP		27	/* the cap on processes */
-#define	JAIL_REASON_KMEM	28	/* the process has kernel memory open */
 #define	JAIL_REASON_LIMIT	29	/* jy_detail: RLIMIT_* */
 
 /* Copied out whether the command succeeds or not. */
@@ -247,7 +246,7 @@ struct jail_record {
 	uint64_t	jr_exits;
 	uint64_t	jr_denials[JAIL_NSCOPES];
 	uint64_t	jr_observed[JAIL_NSCOPES];	/* let pass */
-	uint64_t	jr_lost;	/* of the events, so often as they were */
+	uint64_t	jr_lost;	/* events, as often as they were */
 	int64_t		jr_since;	/* seconds since 1970; see "seen" */
 
 	char		jr_name[JAIL_NAMELEN];
@@ -314,7 +313,7 @@ struct jail_word {
 
 /* What je_detail is. */
 #define	JAIL_DETAIL_NONE	0
-#define	JAIL_DETAIL_PROCESS	1	/* a process id; je_target is its jail */
+#define	JAIL_DETAIL_PROCESS	1	/* its id; je_target is its jail */
 #define	JAIL_DETAIL_PORT	2	/* of je_protocol; je_target owns it */
 #define	JAIL_DETAIL_DEVICE	3	/* a device's number */
 #define	JAIL_DETAIL_SOCKET	4	/* a family; je_protocol is within it */

@@ -64,7 +64,7 @@ __KERNEL_RCSID(0, "$NetBSD$");
 struct event_line {
 	struct jail_event el_event;
 	char		el_name[JAIL_NAMELEN];	/* of the jail */
-	uint64_t	el_more;	/* of the scope, since the line before */
+	uint64_t	el_more;	/* of the scope, since the last line */
 };
 
 int jail_log_interval;			/* l */

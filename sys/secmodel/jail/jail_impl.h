@@ -44,7 +44,8 @@
  *				counters; nothing is taken below it
  *
  * Listeners run with locks of the kernel held, spin locks among them: they
- * take nothing but jail_leaf, allocate nothing, and sleep never.  What they
+ * take nothing but jail_leaf, allocate nothing, and sleep never; but for forks
+ * and new credentials, about which they are asked with no lock held.  What they
  * read without a lock is marked "l" below and written with atomic stores.
  *
  *	:	never changes		j	jail_lock
@@ -55,7 +56,7 @@
 #ifndef _SECMODEL_JAIL_JAIL_IMPL_H_
 #define _SECMODEL_JAIL_JAIL_IMPL_H_
 
-#include <sys/types.h>
+#include <sys/param.h>
 #include <sys/kauth.h>
 #include <sys/mutex.h>
 #include <sys/queue.h>
@@ -77,7 +78,6 @@ struct vnode;
  * Differences of the releases that the model builds for.  NetBSD 10 lacks
  * nothing that is used; 9 lacks BIND_ANYADDR and WG, and is not supported.
  */
-#include <sys/param.h>
 #if !__NetBSD_Prereq__(10,0,0)
 #error "secmodel_jail needs NetBSD 10 or later"
 #endif
@@ -143,7 +143,7 @@ struct jail {
 	/* The table for this jail's level and words, by rule. */
 	uint8_t		j_verdict[JAIL_MAXRULES];	/* j l */
 	uint8_t		j_process[JAIL_NACTIONS];	/* j l: by action */
-	uint32_t	j_vnode_deny[2];	/* j l: KAUTH_VNODE_*, by halves */
+	uint32_t	j_vnode_deny[2];	/* j l: bits, by halves */
 
 	LIST_HEAD(, jail_member) j_members;	/* p */
 	u_int		j_nmembers;		/* p and s, l */
@@ -151,7 +151,7 @@ struct jail {
 	u_int		j_nended;		/* p and s, l */
 	struct jail_ticket j_tickets[JAIL_NTICKETS];	/* s */
 	struct proc	*j_init;		/* p l: compared only */
-	u_int		j_entering;		/* s l: nodes with cn_entering */
+	u_int		j_entering;		/* s l: with cn_entering */
 	u_int		j_kills;		/* p: how often killed */
 	int		j_signal;		/* p: of the last kill, or 0 */
 	struct jail_ticks j_exited;		/* p: of ended members */
@@ -164,9 +164,10 @@ struct jail {
 
 	/* jail_event.c */
 	uint64_t	j_number;		/* s: events that there were */
-	uint64_t	j_lost;			/* s: of them, not in the ring */
+	uint64_t	j_lost;			/* s: pushed out of the ring */
 	u_int		j_newest;		/* s: in the ring */
-	struct jail_event j_events[JAIL_NEVENTS];	/* s: je_repeats 0: none */
+	struct jail_event j_events[JAIL_NEVENTS];	/* s: none if no
+							   je_repeats */
 	struct jail_event j_seen[JAIL_MAXSEEN];	/* s: the same */
 	time_t		j_since;		/* s: of j_seen */
 	time_t		j_logged[JAIL_NSCOPES];	/* s: seconds of uptime */

@@ -224,7 +224,8 @@ jail_quiet_call(void (*func)(void))
 		(void)kpause("jailhold", false, 1, NULL);
 	}
 	if (i == HOLD_TRIES) {
-		printf("secmodel_jail: a processor does not leave the kernel\n");
+		printf("secmodel_jail: a processor does not leave the"
+		    " kernel\n");
 		error = EBUSY;
 	}
 	/* Someone else may have set it meanwhile, by sysctl(8). */
