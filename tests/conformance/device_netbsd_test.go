@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 	"unsafe"
@@ -110,6 +111,44 @@ func init() {
 	verb("open-rw", func(args []string) (string, error) {
 		return "", openFile(args[0], unix.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK)
 	})
+	verb("take-console", func([]string) (string, error) {
+		return "", withTerminal(func(slave int, _ string) error {
+			on, off := int32(1), int32(0)
+			if err := ioctl(slave, tiocCons, unsafe.Pointer(&on)); err != nil {
+				return err
+			}
+			return ioctl(slave, tiocCons, unsafe.Pointer(&off))
+		})
+	})
+}
+
+// TestConsole: what is /dev/console in a jail may be of a file system that asks
+// nobody who may read it.
+func TestConsole(t *testing.T) {
+	need(t)
+	j := newJail(t, secmodel.Config{Level: secmodel.Low})
+	dir, console := filepath.Join(j.root, "fdesc"), filepath.Join(j.root, "dev/console")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := mountFS("fdesc", dir, []byte{0}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, 0x00080000); err != nil { // MNT_FORCE
+			t.Errorf("unmount %s: %v", dir, err)
+		}
+	})
+	if err := os.Remove(console); err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("/fdesc/fd/0", console); err != nil {
+		t.Fatal(err)
+	}
+	a := j.actor(t, 0)
+	must(t, a.do(t, "terminal"))
+	got := a.do(t, "take-console")
+	check(t, got.errno() == unix.EACCES || got.errno() == unix.EPERM, "root in a jail takes the host's console by a link to a descriptor: %s", got)
 }
 
 // TestTerminalsOfOthers: a node with the number of another's terminal opens

@@ -571,14 +571,14 @@ vnode_deny(struct jail *j, kauth_cred_t cred, uint64_t deny)
 
 /*
  * Whether tty(4) asks, for TIOCCONS: it wants no more than that /dev/console
- * may be read, and in a jail that is what root there has made.
+ * may be read, and in a jail that is what root there has made, maybe a link
+ * into a file system that asks nobody.  So it is refused on the way there.
  */
 static inline bool
-takes_console(kauth_action_t action)
+takes_console(void)
 {
 
-	return (action & KAUTH_VNODE_READ_DATA) != 0 &&
-	    __predict_false(mutex_owned(&constty_lock));
+	return __predict_false(mutex_owned(&constty_lock));
 }
 
 static __noinline int
@@ -594,7 +594,7 @@ vnode_asked(kauth_cred_t cred, kauth_action_t action)
 	deny = action & jail_vnode_deny(j);
 	if (deny != 0)
 		return vnode_deny(j, cred, deny);
-	if (takes_console(action))
+	if (takes_console())
 		return device_cb(cred, KAUTH_DEVICE_TTY_VIRTUAL, NULL, NULL,
 		    NULL, NULL, NULL);
 	return KAUTH_RESULT_DEFER;
@@ -611,7 +611,7 @@ vnode_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
 		return KAUTH_RESULT_DEFER;
 	if (jail_glance(cred, &j) && (j == NULL ||
 	    (!jail_dying(j) && (action & jail_vnode_deny(j)) == 0 &&
-	    !takes_console(action))))
+	    !takes_console())))
 		return KAUTH_RESULT_DEFER;
 	return vnode_asked(cred, action);
 }

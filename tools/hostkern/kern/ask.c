@@ -173,19 +173,19 @@ hk_ask_vnode(struct proc *p, uint64_t action, unsigned int mode,
 	END();
 }
 
-/* TIOCCONS, of a plain file /dev/console. */
+/* TIOCCONS, of a plain file /dev/console, or of a directory on the way. */
 int
-hk_ask_console(struct proc *p)
+hk_ask_console(struct proc *p, uint64_t action)
 {
 	struct vnode v;
 	BEGIN(p);
 
 	memset(&v, 0, sizeof(v));
-	v.v_type = VREG;
+	v.v_type = action == KAUTH_VNODE_EXECUTE ? VDIR : VREG;
 	v.v_usecount = 1;
 	v.v_hkfd = -1;
 	mutex_enter(&constty_lock);
-	error = kauth_authorize_vnode(cred, KAUTH_VNODE_READ_DATA, &v, NULL, 0);
+	error = kauth_authorize_vnode(cred, action, &v, NULL, 0);
 	mutex_exit(&constty_lock);
 	END();
 }

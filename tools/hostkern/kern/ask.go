@@ -82,8 +82,9 @@ func (p Proc) Vnode(action uint64, mode uint32, rdev uint64, fs int) error {
 	return errno(C.hk_ask_vnode(p.c, C.uint64_t(action), C.uint(mode), C.uint64_t(rdev), C.int(fs)))
 }
 
-// Console asks as TIOCCONS does, for a plain file /dev/console.
-func (p Proc) Console() error { return errno(C.hk_ask_console(p.c)) }
+// Console asks as TIOCCONS does: to read a plain file /dev/console, or to
+// search a directory on the way.
+func (p Proc) Console(action uint64) error { return errno(C.hk_ask_console(p.c, C.uint64_t(action))) }
 
 func (p Proc) Network(action, req, a1, a2, a3 uint64) error {
 	return errno(C.hk_ask_network(p.c, C.uint64_t(action), C.ulong(req), C.ulong(a1), C.ulong(a2), C.ulong(a3)))

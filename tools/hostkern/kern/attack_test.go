@@ -73,22 +73,27 @@ func TestUnknownIsDenied(t *testing.T) {
 }
 
 // Who takes the console is asked no more than to read what is /dev/console in
-// his root.
+// his root, and not that where a file system asks nobody.
 func TestConsole(t *testing.T) {
 	root := host(t, 0)
 	id := jail(t, root, "console", 0)
 	p := member(t, id, 0)
-	if err := root.Console(); err != nil {
-		t.Errorf("the host's root: %v", err)
-	}
-	err := p.Console()
-	r, _ := recordOf(t, root, id)
-	const device = 5 // JAIL_SCOPE_DEVICE
-	if err == nil || r.Denials[device] != 1 {
-		t.Errorf("jailed root: %v, denials %v", err, r.Denials)
-	}
-	if err := p.Vnode(1<<0, syscall.S_IFREG, 0, 0); err != nil {
-		t.Errorf("jailed root reads the file: %v", err)
+	const (
+		device          = 5 // JAIL_SCOPE_DEVICE
+		read, directory = 1 << 0, 1 << 2
+	)
+	for n, action := range []uint64{read, directory} {
+		if err := root.Console(action); err != nil {
+			t.Errorf("the host's root: %v", err)
+		}
+		err := p.Console(action)
+		r, _ := recordOf(t, root, id)
+		if err == nil || r.Denials[device] != uint64(n)+1 {
+			t.Errorf("jailed root, %d: %v, denials %v", action, err, r.Denials)
+		}
+		if err := p.Vnode(action, syscall.S_IFREG, 0, 0); err != nil {
+			t.Errorf("jailed root reads the file, %d: %v", action, err)
+		}
 	}
 }
 

@@ -137,7 +137,7 @@ int	hk_ask_spec(struct proc *, unsigned long req, int block,
     uint64_t rdev);
 int	hk_ask_vnode(struct proc *, uint64_t action, unsigned int mode,
     uint64_t rdev, int fs_decision);
-int	hk_ask_console(struct proc *);
+int	hk_ask_console(struct proc *, uint64_t action);
 int	hk_ask_network(struct proc *, uint64_t action, unsigned long req,
     unsigned long a1, unsigned long a2, unsigned long a3);
 int	hk_ask_route(struct proc *, int type);
