@@ -177,24 +177,31 @@ places_meet(const struct place *a, const struct place *b)
 /*
  * Whether a socket, once it is bound to a place, gets what another's socket
  * would have got, and the kernel lets it.  Where it does not, that is for the
- * kernel to say.
+ * kernel to say; of who is hidden it does not know.
+ *
+ * Who is bound at all addresses gets nothing of who is at one of them; but of
+ * UDP, when he has connected, all that his peer sends to that one, and nobody
+ * is asked about connect(2).
  */
 static bool
 place_steals(const struct socket *so, const struct place *to,
-    const struct socket *other, const struct place *from)
+    const struct socket *other, const struct place *from, bool hidden)
 {
+	const bool udp = so->so_proto->pr_protocol == IPPROTO_UDP;
 	const int reuse = SO_REUSEADDR | SO_REUSEPORT;
 
-	if (!places_meet(to, from) || (to->pl_any && !from->pl_any))
+	if (!places_meet(to, from))
 		return false;
+	if (hidden)
+		return true;
 	if (to->pl_in6 != from->pl_in6)	/* IPv4 alone comes before both */
 		return from->pl_in6;
 	if (to->pl_any != from->pl_any)
-		return (so->so_options & reuse) != 0;
+		return (from->pl_any || udp) && (so->so_options & reuse) != 0;
 	if ((so->so_options & other->so_options & SO_REUSEPORT) == 0)
 		return false;
 	/* Those who listen to a multicast group share the port. */
-	return so->so_proto->pr_protocol == IPPROTO_TCP || !to->pl_any;
+	return !udp || !to->pl_any;
 }
 
 /* Among which of a table's sockets are those that are bound to a port. */
@@ -206,6 +213,36 @@ pcb_chain(const struct inpcbtable *table, u_int port)
 }
 
 /*
+ * Among which others they may be, or NULL.  A socket of UDP and IPv6 that got
+ * its port by sendto(2) stays with those that have none, where the kernel
+ * does not look for it: it lets everyone have that port as well.
+ */
+static struct inpcbhead *
+pcb_hidden(const struct socket *so, u_int port)
+{
+	const struct inpcb *self = so->so_pcb;
+	struct inpcbhead *chain = pcb_chain(self->inp_table, 0);
+
+	return so->so_proto->pr_protocol == IPPROTO_UDP &&
+	    chain != pcb_chain(self->inp_table, port) ? chain : NULL;
+}
+
+/* Whether another than a socket is bound to a port.  Needs softnet_lock. */
+static bool
+chain_has(const struct inpcbhead *chain, const struct inpcb *self, u_int port)
+{
+	const struct inpcb *inp;
+
+	KASSERT(mutex_owned(softnet_lock));
+
+	LIST_FOREACH(inp, chain, inp_lhash) {
+		if (ntohs(inp->inp_lport) == port && inp != self)
+			return true;
+	}
+	return false;
+}
+
+/*
  * Whether it is certain that no other socket is bound to the port, in host
  * order, that one is to be bound to.  Needs softnet_lock.
  */
@@ -213,18 +250,57 @@ bool
 jail_pcb_alone(const struct socket *so, u_int port)
 {
 	const struct inpcb *self = so->so_pcb;
-	const struct inpcb *inp;
+	const struct inpcbhead *hidden;
+
+	switch (so->so_proto->pr_protocol) {
+	case IPPROTO_TCP:
+	case IPPROTO_UDP:
+		break;
+	default:
+		return false;
+	}
+	hidden = pcb_hidden(so, port);
+	return !chain_has(pcb_chain(self->inp_table, port), self, port) &&
+	    (hidden == NULL || !chain_has(hidden, self, port));
+}
+
+/*
+ * Whether a socket that a jail binds to a place would get what is for one of a
+ * chain that another jail or the host has bound to the port; if so, holder is
+ * who (NULL: the host).  Needs softnet_lock, which keeps holder.
+ */
+static bool
+chain_stolen(const struct inpcbhead *chain, const struct jail *j,
+    const struct socket *so, const struct place *to, u_int port, bool hidden,
+    struct jail **holder)
+{
+	const struct inpcb *inp, *self = so->so_pcb;
+	const struct socket *other;
+	struct place from;
 
 	KASSERT(mutex_owned(softnet_lock));
 
-	if (so->so_proto->pr_protocol != IPPROTO_TCP &&
-	    so->so_proto->pr_protocol != IPPROTO_UDP)
-		return false;
-	LIST_FOREACH(inp, pcb_chain(self->inp_table, port), inp_lhash) {
-		if (ntohs(inp->inp_lport) == port && inp != self)
-			return false;
+	LIST_FOREACH(inp, chain, inp_lhash) {
+		other = inp->inp_socket;
+		if (inp == self || ntohs(inp->inp_lport) != port ||
+		    other == NULL || (other->so_state & SS_NOFDREF) != 0)
+			continue;
+		/* A connection has its own, and takes nobody's. */
+		if (inp->inp_af == AF_INET ?
+		    !in_nullhost(const_in4p_faddr(inp)) :
+		    !IN6_IS_ADDR_UNSPECIFIED(&const_in6p_faddr(inp)))
+			continue;
+		from = inp->inp_af == AF_INET ?
+		    place_in(const_in4p_laddr(inp)) :
+		    place_in6(inp, &const_in6p_laddr(inp));
+		if (!place_steals(so, to, other, &from, hidden))
+			continue;
+		*holder = other->so_cred != NULL ? jail_of(other->so_cred) :
+		    NULL;
+		if (*holder != j)
+			return true;
 	}
-	return true;
+	return false;
 }
 
 /*
@@ -242,11 +318,8 @@ jail_pcb_steals(const struct jail *j, const struct socket *so,
 	const struct inpcb *self = so->so_pcb;
 	const struct sockaddr_in6 *sin6 = address;
 	const struct sockaddr_in *sin = address;
-	const struct socket *other;
-	struct place to, from;
-	struct inpcb *inp;
-
-	KASSERT(mutex_owned(softnet_lock));
+	const struct inpcbhead *hidden;
+	struct place to;
 
 	switch (so->so_proto->pr_protocol) {
 	case IPPROTO_TCP:
@@ -259,25 +332,10 @@ jail_pcb_steals(const struct jail *j, const struct socket *so,
 	    place_in6(self, &sin6->sin6_addr);
 	if (place_multicast(&to))
 		return false;
-	LIST_FOREACH(inp, pcb_chain(self->inp_table, port), inp_lhash) {
-		other = inp->inp_socket;
-		if (inp == self || ntohs(inp->inp_lport) != port ||
-		    other == NULL || (other->so_state & SS_NOFDREF) != 0)
-			continue;
-		/* A connection has its own, and takes nobody's. */
-		if (inp->inp_af == AF_INET ? !in_nullhost(in4p_faddr(inp)) :
-		    !IN6_IS_ADDR_UNSPECIFIED(&in6p_faddr(inp)))
-			continue;
-		from = inp->inp_af == AF_INET ? place_in(in4p_laddr(inp)) :
-		    place_in6(inp, &in6p_laddr(inp));
-		if (!place_steals(so, &to, other, &from))
-			continue;
-		*holder = other->so_cred != NULL ? jail_of(other->so_cred) :
-		    NULL;
-		if (*holder != j)
-			return true;
-	}
-	return false;
+	hidden = pcb_hidden(so, port);
+	return chain_stolen(pcb_chain(self->inp_table, port), j, so, &to, port,
+	    false, holder) || (hidden != NULL &&
+	    chain_stolen(hidden, j, so, &to, port, true, holder));
 }
 
 /*
