@@ -92,6 +92,40 @@ func TestAnswersAreNotDiverted(t *testing.T) {
 	}
 }
 
+// TestPortsOfDatagramsAreNotShared: what both of two are bound to at all
+// addresses only one of them gets, unless it is for a group.
+func TestPortsOfDatagramsAreNotShared(t *testing.T) {
+	need(t)
+	const port = 7147
+	thief := newJail(t, secmodel.Config{Level: secmodel.Low}).actor(t, 0)
+	for _, at := range []string{"0.0.0.0", "::"} {
+		address, family, err := socketAddress(at, strconv.Itoa(port))
+		if err != nil {
+			t.Fatal(err)
+		}
+		server, _ := datagrams(t, at, 0)
+		if err := unix.SetsockoptInt(server, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
+			t.Fatal(err)
+		}
+		if err := unix.Bind(server, address); err != nil {
+			t.Fatal(err)
+		}
+		got := binds(t, thief, "udp", at, port, "reuse")
+		check(t, got.errno() == unix.EACCES, "a jail shares %s, which the host would share with its own: %s, want EACCES", at, got)
+		if family == unix.AF_INET {
+			err = unix.SetsockoptIPMreq(server, unix.IPPROTO_IP, unix.IP_ADD_MEMBERSHIP, &unix.IPMreq{Multiaddr: [4]byte{224, 0, 0, 251}, Interface: [4]byte{127, 0, 0, 1}})
+		} else {
+			err = unix.SetsockoptIPv6Mreq(server, unix.IPPROTO_IPV6, unix.IPV6_JOIN_GROUP, &unix.IPv6Mreq{Multiaddr: [16]byte{0: 0xff, 1: 2, 15: 0xfb}, Interface: 1})
+		}
+		if err != nil {
+			t.Fatalf("join a group at %s: %v", at, err)
+		}
+		got = binds(t, thief, "udp", at, port, "reuse")
+		check(t, got.Error == "", "a jail does not share %s, where the host listens to a group: %s", at, got)
+		unix.Close(server)
+	}
+}
+
 // datagrams is a socket of the test's own, which waits for a second; it is not
 // bound if there is no port.
 func datagrams(t *testing.T, address string, port int) (int, unix.Sockaddr) {

@@ -47,6 +47,8 @@ __KERNEL_RCSID(0, "$NetBSD$");
 #include <netinet/in_pcb.h>
 #include <netinet/ip.h>
 #include <netinet/ip_var.h>
+#include <netinet/ip6.h>
+#include <netinet6/ip6_var.h>
 #include <netinet/portalgo.h>
 #include <netinet/tcp.h>
 #include <netinet/tcp_timer.h>
@@ -174,6 +176,21 @@ places_meet(const struct place *a, const struct place *b)
 	    (any || IN6_ARE_ADDR_EQUAL(&a->pl_addr6, &b->pl_addr6));
 }
 
+/* Whether a socket listens to a multicast group. */
+static bool
+pcb_listens(struct inpcb *inp)
+{
+	const struct ip_moptions *imo = inp->inp_moptions;
+	const struct ip6_moptions *im6o;
+
+	if (imo != NULL && imo->imo_num_memberships > 0)
+		return true;
+	if (inp->inp_af != AF_INET6)
+		return false;
+	im6o = in6p_moptions(inp);
+	return im6o != NULL && !LIST_EMPTY(&im6o->im6o_memberships);
+}
+
 /*
  * Whether a socket, once it is bound to a place, gets what another's socket
  * would have got, and the kernel lets it.  Where it does not, that is for the
@@ -200,8 +217,11 @@ place_steals(const struct socket *so, const struct place *to,
 		return (from->pl_any || udp) && (so->so_options & reuse) != 0;
 	if ((so->so_options & other->so_options & SO_REUSEPORT) == 0)
 		return false;
-	/* Those who listen to a multicast group share the port. */
-	return !udp || !to->pl_any;
+	/*
+	 * Those who listen to a multicast group share the port, but of what is
+	 * sent to one alone the last one bound gets all.
+	 */
+	return !udp || !to->pl_any || !pcb_listens(other->so_pcb);
 }
 
 /* Among which of a table's sockets are those that are bound to a port. */
