@@ -159,15 +159,41 @@ func (p *preparing) volumes(root string) error {
 			return err
 		}
 	}
-	// None lies in another: jail.Decode sees to that.
-	for _, m := range p.def.Mounts {
-		f := Flags{ReadOnly: m.Mode != "rw", NoSetuid: true, NoDevices: true}
-		from, err := p.source(m)
-		if err != nil {
+	sources := make([]string, len(p.def.Mounts))
+	for i, m := range p.def.Mounts {
+		var err error
+		if sources[i], err = p.source(m); err != nil {
 			return err
 		}
-		if err := p.over(from, ".", root, m.At[1:], f); err != nil {
+	}
+	if err := p.apart(root, sources); err != nil {
+		return err
+	}
+	// None lies in another: jail.Decode sees to that.
+	for i, m := range p.def.Mounts {
+		f := Flags{ReadOnly: m.Mode != "rw", NoSetuid: true, NoDevices: true}
+		if err := p.over(sources[i], ".", root, m.At[1:], f); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// apart refuses a source inside of what the jail can write elsewhere: from a
+// directory that it moves out of there it would come up to the host's root.
+func (p *preparing) apart(root string, sources []string) error {
+	writable := []string{root, filepath.Join(p.dir, "data")}
+	for i, m := range p.def.Mounts {
+		if m.Mode == "rw" {
+			writable = append(writable, sources[i])
+		}
+	}
+	for i, m := range p.def.Mounts {
+		for _, dir := range writable {
+			if strings.HasPrefix(sources[i], dir+"/") {
+				return fmt.Errorf("%w: %s, which the jail shall see at %s, lies in %s, where it can move directories, a way out; see: jail_security(7)",
+					jail.ErrInvalid, sources[i], m.At, dir)
+			}
 		}
 	}
 	return nil

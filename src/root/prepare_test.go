@@ -240,6 +240,53 @@ func TestPrepareSource(t *testing.T) {
 	}
 }
 
+// What a jail could move directories out of is not mounted.
+func TestPrepareApart(t *testing.T) {
+	skipUnlessRoot(t)
+	s, def := withBase(t)
+	create(t, s, def)
+	prefix, data, volume := s.Layout.Prefix, s.Layout.Data("web"), s.Layout.Volume("v")
+	shared, own := filepath.Join(prefix, "shared"), filepath.Join(prefix, "own")
+	for _, dir := range []string{filepath.Join(data, "var"), volume, shared, own} {
+		write(t, filepath.Join(dir, "www/file"), "www")
+	}
+	symlink(t, shared, filepath.Join(prefix, "link"))
+	source := func(mode string, path ...string) jail.Mount {
+		return jail.Mount{Source: filepath.Join(path...), At: "/mnt/" + mode, Mode: mode}
+	}
+	wholeVolume := func(mode string) jail.Mount { return jail.Mount{Volume: "v", At: "/mnt/v", Mode: mode} }
+	for name, tt := range map[string]struct {
+		mounts []jail.Mount
+		want   bool
+	}{
+		"the same twice":                {[]jail.Mount{source("rw", shared), source("ro", prefix, "link")}, true},
+		"beside":                        {[]jail.Mount{source("rw", shared), source("ro", prefix, "shared-too")}, true},
+		"within, not writable":          {[]jail.Mount{source("ro", shared), source("rw", shared, "www")}, true},
+		"within":                        {[]jail.Mount{source("rw", shared), source("ro", shared, "www")}, false},
+		"within, named first":           {[]jail.Mount{source("ro", shared, "www"), source("rw", shared)}, false},
+		"within, by a link":             {[]jail.Mount{source("rw", shared), source("ro", prefix, "link/www")}, false},
+		"within a volume":               {[]jail.Mount{wholeVolume("rw"), source("ro", volume, "www")}, false},
+		"within a volume, not writable": {[]jail.Mount{wholeVolume("ro"), source("ro", volume, "www")}, true},
+		"within its data":               {[]jail.Mount{source("ro", data, "var/www")}, false},
+		"within its own root":           {[]jail.Mount{source("ro", own, "www")}, false},
+	} {
+		write(t, filepath.Join(prefix, "shared-too/file"), "")
+		def.Mounts = tt.mounts
+		p := &preparing{Store: s, def: def, dir: s.Layout.Jail("web")}
+		var sources []string
+		for _, m := range tt.mounts {
+			dir, err := p.source(m)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			sources = append(sources, dir)
+		}
+		if err := p.apart(own, sources); (err == nil) != tt.want || !tt.want && !errors.Is(err, jail.ErrInvalid) {
+			t.Errorf("%s: %v, want it mounted: %v", name, err, tt.want)
+		}
+	}
+}
+
 // The administrator's mounts come in place of what the jail would have there.
 func TestPrepareOverWritable(t *testing.T) {
 	skipUnlessRoot(t)

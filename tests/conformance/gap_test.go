@@ -30,6 +30,7 @@ var gaps = []string{
 	"Passed descriptors",
 	"Files kept open",
 	"Locks of files",
+	"Moved directories",
 	"Links in a jail's files",
 	"Set-user-id programs",
 	"The host's root directory",
