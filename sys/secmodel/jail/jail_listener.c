@@ -30,7 +30,8 @@
  * to nothing.
  *
  * Listeners are asked with all kinds of locks held, spin locks too, so they
- * take none but jail_leaf, to record what they deny.
+ * take none but jail_leaf, to record what they deny; but about a fork with none,
+ * and for that proc_lock, to count who has ended.
  */
 
 #include <sys/cdefs.h>

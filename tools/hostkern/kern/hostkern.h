@@ -70,7 +70,6 @@ void	hk_proc_command(struct proc *, const char *);
 #define	HK_P_SHAREDFD	16
 #define	HK_P_SHAREDCWD	32
 #define	HK_P_SHAREDVM	64	/* as between vfork and execve */
-#define	HK_P_KMEM	128
 void	hk_proc_flags(struct proc *, int flags, int session);
 void	hk_proc_parent(struct proc *, struct proc *newparent);
 /* allproc to zombproc, with the exit hooks; then gone. */

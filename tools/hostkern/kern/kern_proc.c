@@ -221,8 +221,6 @@ hk_proc_flags(struct proc *p, int flags, int session)
 	p->p_slflag = (flags & HK_P_TRACED) != 0 ? PSL_TRACED : 0;
 	p->p_lflag = (char)(((flags & HK_P_TERMINAL) != 0 ? PL_CONTROLT : 0) |
 	    ((flags & HK_P_PPWAIT) != 0 ? PL_PPWAIT : 0));
-	__atomic_store_n(&p->p_flag, (p->p_flag & ~PK_KMEM) |
-	    ((flags & HK_P_KMEM) != 0 ? PK_KMEM : 0), __ATOMIC_RELAXED);
 	h->session.s_sid = session;
 	h->session.s_leader = (flags & HK_P_LEADER) != 0 ? p : initproc;
 	h->session.s_ttyvp = (flags & HK_P_TERMINAL) != 0 ? rootvnode : NULL;

@@ -103,7 +103,6 @@ struct proc {
 
 #define	PK_SYSTEM	0x00000002
 #define	PK_SUGID	0x00000100
-#define	PK_KMEM		0x00000200
 #define	PK_EXEC		0x00004000
 #define	PK_32		0x00040000
 #define	PK_MARKER	0x80000000
