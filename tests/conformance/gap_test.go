@@ -32,6 +32,7 @@ var gaps = []string{
 	"Locks of files",
 	"Moved directories",
 	"Links in a jail's files",
+	"Core files",
 	"Set-user-id programs",
 	"The host's root directory",
 	"State of the kernel",
