@@ -29,9 +29,13 @@ const (
 )
 
 func init() {
-	// choose FAMILY ALGORITHM [THEN]: the port that the kernel chooses from
-	// the low range; or with THEN, another one asked for afterwards.
+	// choose FAMILY ALGORITHM [high|THEN]: the port that the kernel chooses from
+	// the low or the high range; or with THEN, another one asked for afterwards.
 	verb("choose", func(args []string) (string, error) {
+		high := len(args) > 2 && args[2] == "high"
+		if high {
+			args = args[:2]
+		}
 		n, err := numbers(args[1:])
 		if err != nil {
 			return "", err
@@ -45,8 +49,10 @@ func init() {
 		}
 		defer unix.Close(s)
 		o := portRange[args[0]]
-		if err := unix.SetsockoptInt(s, o[0], o[1], lowRange); err != nil {
-			return "", fmt.Errorf("range: %v", err)
+		if !high {
+			if err := unix.SetsockoptInt(s, o[0], o[1], lowRange); err != nil {
+				return "", fmt.Errorf("range: %v", err)
+			}
 		}
 		if n[0] != byDefault {
 			o = portAlgorithm[args[0]]
@@ -104,6 +110,36 @@ func TestPortAlgorithms(t *testing.T) {
 				check(t, got.Value == "" || got.Value == "0", "IPv%s, algorithm %d: %s is given another jail's port %s", family, algorithm, who, got.Value)
 			}
 		}
+	}
+}
+
+// TestFallbackOfChoice: nor the one below the last, which the kernel takes then,
+// if someone else has it.
+func TestFallbackOfChoice(t *testing.T) {
+	need(t)
+	const first, last = 7660, 7669
+	for _, c := range []struct{ family, address, least, most string }{
+		{"4", "0.0.0.0", "net.inet.ip.anonportmin", "net.inet.ip.anonportmax"},
+		{"6", "::", "net.inet6.ip6.anonportmin", "net.inet6.ip6.anonportmax"},
+	} {
+		setNumber(t, c.least, first)
+		setNumber(t, c.most, last)
+		a := newJail(t, secmodel.Config{Level: secmodel.High}).actor(t, 0)
+		host := start(t, part{Observe: true})
+		for port := first + 1; port <= last; port++ {
+			must(t, a.do(t, "bind", "tcp", c.address, strconv.Itoa(port)))
+		}
+		for port := first - 5; port < first; port++ {
+			must(t, host.do(t, "bind", "tcp", c.address, strconv.Itoa(port), "listening"))
+		}
+		got := a.do(t, "bind", "tcp", c.address, "0")
+		check(t, got.Value == strconv.Itoa(first), "IPv%s: of ports from %d, the only one is %s: %s", c.family, first, got.Value, got)
+		for range 5 {
+			got = a.do(t, "choose", c.family, strconv.Itoa(randomPick), "high")
+			check(t, got.errno() == unix.EACCES, "IPv%s: a jail is chosen port %s, which the host has: %s, want EACCES", c.family, got.Value, got)
+		}
+		a.do(t, "close")
+		host.do(t, "close")
 	}
 }
 

@@ -391,6 +391,8 @@ bool	jail_pcb_bound(struct jail *, const struct jail_port *,
 bool	jail_pcb_alone(const struct socket *, u_int);
 bool	jail_pcb_steals(const struct jail *, const struct socket *,
 	    const void *, u_int, struct jail **);
+bool	jail_pcb_blind(const struct jail *, const struct socket *, u_int,
+	    struct jail **);
 u_int	jail_pcb_port(struct socket *);
 u_int	jail_pcb_fallback(const struct socket *);
 

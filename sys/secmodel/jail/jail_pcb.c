@@ -359,6 +359,25 @@ jail_pcb_steals(const struct jail *j, const struct socket *so,
 }
 
 /*
+ * The same of a port, of TCP or UDP, that a socket would be given at its own
+ * address without a look at who has it.  Needs softnet_lock, which keeps holder.
+ */
+bool
+jail_pcb_blind(const struct jail *j, const struct socket *so, u_int port,
+    struct jail **holder)
+{
+	const struct inpcb *self = so->so_pcb;
+	const struct inpcbhead *hidden = pcb_hidden(so, port);
+	const struct place to = self->inp_af == AF_INET ?
+	    place_in(const_in4p_laddr(self)) :
+	    place_in6(self, &const_in6p_laddr(self));
+
+	return chain_stolen(pcb_chain(self->inp_table, port), j, so, &to, port,
+	    true, holder) || (hidden != NULL &&
+	    chain_stolen(hidden, j, so, &to, port, true, holder));
+}
+
+/*
  * The port that a socket keeps from others, in host order, or 0.  Of TCP a
  * connection keeps none, and can't come to.  Takes softnet_lock.
  */

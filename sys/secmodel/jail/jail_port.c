@@ -430,6 +430,7 @@ bind_begin(struct jail *j, kauth_cred_t cred, enum kauth_network_req req,
     struct socket *so)
 {
 	const uint32_t id = j != NULL ? j->j_id : JAIL_HOST;
+	struct jail *holder;
 	uint32_t owner;
 	uint8_t verdict;
 	u_int port;
@@ -465,6 +466,10 @@ bind_begin(struct jail *j, kauth_cred_t cred, enum kauth_network_req req,
 			return bind_deny(j, cred, JAIL_SCOPE_NETWORK,
 			    KAUTH_REQ_NETWORK_BIND_PRIVPORT, so, port,
 			    JAIL_HOST, false);
+		if (j != NULL && jail_pcb_blind(j, so, port, &holder))
+			return bind_deny(j, cred, JAIL_SCOPE_PORT,
+			    KAUTH_REQ_NETWORK_BIND_PORT, so, port,
+			    holder != NULL ? holder->j_id : JAIL_HOST, false);
 	}
 
 	atomic_store_relaxed(&auto_socket, so);

@@ -85,6 +85,14 @@ jail_pcb_steals(const struct jail *j, const struct socket *so,
 	return false;
 }
 
+bool
+jail_pcb_blind(const struct jail *j, const struct socket *so, u_int port,
+    struct jail **holder)
+{
+
+	return false;
+}
+
 void
 solock(struct socket *so)
 {
