@@ -29,7 +29,11 @@ func init() {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := call(unix.SYS_PTRACE, ptAttach, uintptr(pid), 0, 0); err != nil {
+		eventually(t, "the child has executed", func() bool {
+			err = call(unix.SYS_PTRACE, ptAttach, uintptr(pid), 0, 0)
+			return err != unix.EBUSY
+		})
+		if err != nil {
 			t.Fatalf("PT_ATTACH: %v", err)
 		}
 		var ws unix.WaitStatus
