@@ -40,6 +40,7 @@ var devices = []device{
 const (
 	tiocSti     = 0x80017472
 	tiocCons    = 0x80047462
+	tiocSlined  = 0x80207443
 	rndGetCount = 0x40045265 // RNDGETENTCNT
 	rndControl  = 0x801c5268
 	rndAddData  = 0x82085269
@@ -94,6 +95,12 @@ func init() {
 		}},
 		attempt{name: "open terminal again", rules: []string{"device tty.open"}, do: func(int) error {
 			return withTerminal(func(_ int, name string) error { return openFile(name, unix.O_RDWR|unix.O_NOCTTY) })
+		}},
+		attempt{name: "line discipline irframe", rules: []string{"device tty.line"}, lacks: unix.ENXIO, do: func(int) error {
+			return withTerminal(func(slave int, _ string) error {
+				line := [32]byte{0: 'i', 1: 'r', 2: 'f', 3: 'r', 4: 'a', 5: 'm', 6: 'e'}
+				return ioctl(slave, tiocSlined, unsafe.Pointer(&line))
+			})
 		}},
 		attempt{name: "RNDGETENTCNT", rules: []string{"device rnd.getpriv"}, do: func(int) error {
 			return withFile("/dev/random", func(fd int) error {

@@ -27,7 +27,7 @@ var reasons = map[string][]string{
 		"machdep mtrr.get", "machdep mtrr.set", "machdep nvram", "machdep unmanagedmem", "machdep pxg", "machdep svs.disable",
 		"device tty.privset", "device rawio.passthru", "device bluetooth.setpriv", "device bluetooth.bcsp.add",
 		"device bluetooth.btuart.add", "device gpio.pinset", "device bluetooth.send", "device bluetooth.recv",
-		"device wscons.bell", "device wscons.keyrepeat", "device nvmm.ctl", "device tty.open",
+		"device wscons.bell", "device wscons.keyrepeat", "device nvmm.ctl", "device tty.open", "device tty.line",
 		"vnode readtimes", "vnode readflags", "vnode writeflags", "vnode readsysflags", "vnode readsecurity",
 		"vnode readattributes", "vnode writeattributes", "vnode readextattr", "vnode writeextattr", "vnode retainsuid",
 		"vnode retainsgid", "vnode hassysflags", "vnode isexec",

@@ -2,6 +2,7 @@ package matrix
 
 var device = []Row{
 	{"tty.open", "TTY_OPEN", "", D, "", "asked with a spin lock held; whose terminal it is, the device list and /dev decide"},
+	{"tty.line", "TTY_OPEN", "=TTY_LINE", X, "", "attaches devices to the machine"},
 	{"tty.privset", "TTY_PRIVSET", "", M, "tty", "settings of a terminal that is one's own, or the host's"},
 	{"tty.sti", "TTY_STI", "", X, "", "types commands into whoever's terminal it is, the host's root's perhaps"},
 	{"rawio.spec.other", "RAWIO_SPEC", "", L, "", "the list holds whatever the mode"},

@@ -49,6 +49,8 @@ var floor = []mutation{
 		"kern", "TestConsole", `jailed root, 1: <nil>`},
 	{"a jail takes the console where nobody is asked", []edit{{"jail_listener.c", "    !takes_console()", "    ((action & KAUTH_VNODE_READ_DATA) == 0 || !takes_console())"}},
 		"kern", "TestConsole", `jailed root, 4: <nil>`},
+	{"a jail attaches devices to its terminals", []edit{{"jail_listener.c", "if (!jail_spins())", "if (false)"}},
+		"kern", "TestMatrix", `tty.line`},
 	{"block devices by a character device's number", []edit{{"jail_listener.c", "vp->v_type == VCHR ? ", "vp->v_type != VNON ? "}, {"jail_listener.c",
 		`{ "mem", DEV_NULL, NODEVMAJOR,`, `{ "mem", -1, NODEVMAJOR,`}},
 		"conformance", "TestDevice", `the table denies, but this got`},

@@ -57,6 +57,8 @@
 #define _SECMODEL_JAIL_JAIL_IMPL_H_
 
 #include <sys/param.h>
+#include <sys/systm.h>
+#include <sys/cpu.h>
 #include <sys/kauth.h>
 #include <sys/mutex.h>
 #include <sys/queue.h>
@@ -92,7 +94,9 @@ enum jail_request_case {
 	JAIL_REQ_SOCKET_KEY,
 	JAIL_REQ_SOCKET_OTHER,
 	JAIL_REQ_ROUTE_GET,
-	JAIL_REQ_LAST
+	JAIL_REQ_LAST,
+	/* Of another action than those above. */
+	JAIL_REQ_TTY_LINE = JAIL_REQUEST_CASE
 };
 
 #define	JAIL_MAXRULES		255	/* of the policy table */
@@ -302,6 +306,21 @@ extern const struct jail_rule jail_rules[];
 extern const u_int	jail_nrules;
 extern const struct jail_word jail_words[];
 extern const u_int	jail_nwords;
+
+/*
+ * Whether the current thread has a spin lock: of a certain one mutex_owned(9)
+ * can't tell who has it.
+ */
+static inline bool
+jail_spins(void)
+{
+	bool spins;
+
+	kpreempt_disable();
+	spins = curcpu()->ci_mtx_count != 0;
+	kpreempt_enable();
+	return spins;
+}
 
 /*
  * The rule for an action and request, or -1 if there is none, which means

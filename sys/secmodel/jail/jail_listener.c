@@ -527,6 +527,11 @@ device_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
 	case KAUTH_DEVICE_RAWIO_SPEC:
 		request = (u_int)(uintptr_t)arg0;
 		break;
+	case KAUTH_DEVICE_TTY_OPEN:
+		/* Who opens a terminal has it locked. */
+		if (!jail_spins())
+			request = JAIL_REQ_TTY_LINE;
+		break;
 	default:
 		break;
 	}

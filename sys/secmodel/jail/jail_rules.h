@@ -543,6 +543,9 @@ RULE(MACHDEP, KAUTH_MACHDEP_SVS_DISABLE, 0, X, X, X, NONE,
 /* Device. */
 RULE(DEVICE, KAUTH_DEVICE_TTY_OPEN, 0, D, D, D, NONE,
     "tty.open", "open terminals that are open already")
+/* Of irframe(4), which asks for no more, and lets anybody have a new one. */
+RULE(DEVICE, KAUTH_DEVICE_TTY_OPEN, JAIL_REQ_TTY_LINE, X, X, X, NONE,
+    "tty.line", "attach a device to a terminal, by its line discipline")
 RULE(DEVICE, KAUTH_DEVICE_TTY_PRIVSET, 0, D, X, X, TTY,
     "tty.privset", "change privileged settings of terminals")
 RULE(DEVICE, KAUTH_DEVICE_TTY_STI, 0, X, X, X, NONE,

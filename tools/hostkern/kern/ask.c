@@ -117,19 +117,22 @@ hk_ask_passthru(struct proc *p, uint64_t dev, unsigned long bits)
 	END();
 }
 
-/* TTY_OPEN is asked with the terminal's lock held, a spin lock. */
+/*
+ * TTY_OPEN is asked with the terminal's lock held, a spin lock; but not by a
+ * line discipline.
+ */
 int
-hk_ask_tty(struct proc *p, uint64_t action)
+hk_ask_tty(struct proc *p, uint64_t action, int line)
 {
 	static struct tty *tty;
 	kmutex_t *tty_lock;
 	BEGIN(p);
 
 	tty_lock = mutex_obj_alloc(MUTEX_DEFAULT, IPL_VM);
-	if (action == KAUTH_DEVICE_TTY_OPEN)
+	if (action == KAUTH_DEVICE_TTY_OPEN && !line)
 		mutex_spin_enter(tty_lock);
 	error = kauth_authorize_device_tty(cred, action, tty);
-	if (action == KAUTH_DEVICE_TTY_OPEN) {
+	if (action == KAUTH_DEVICE_TTY_OPEN && !line) {
 		mutex_spin_exit(tty_lock);
 		if (error != 0)
 			error = EBUSY;

@@ -65,8 +65,11 @@ func (p Proc) Passthru(dev, bits uint64) error {
 
 // TTY asks about a terminal, TTY_OPEN with a spin lock held.
 func (p Proc) TTY(action uint64) error {
-	return errno(C.hk_ask_tty(p.c, C.uint64_t(action)))
+	return errno(C.hk_ask_tty(p.c, C.uint64_t(action), 0))
 }
+
+// TTYLine asks as a terminal's line discipline does, with no lock held.
+func (p Proc) TTYLine() error { return errno(C.hk_ask_tty(p.c, DeviceTtyOpen, 1)) }
 
 // Spec asks whether a device node may be opened.
 func (p Proc) Spec(req uint64, block bool, rdev uint64) error {

@@ -131,7 +131,7 @@ int	hk_ask_system(struct proc *, uint64_t action, unsigned long req,
 int	hk_ask_machdep(struct proc *, uint64_t action);
 int	hk_ask_device(struct proc *, uint64_t action, unsigned long req);
 int	hk_ask_passthru(struct proc *, uint64_t dev, unsigned long bits);
-int	hk_ask_tty(struct proc *, uint64_t action);
+int	hk_ask_tty(struct proc *, uint64_t action, int line);
 int	hk_ask_spec(struct proc *, unsigned long req, int block,
     uint64_t rdev);
 int	hk_ask_vnode(struct proc *, uint64_t action, unsigned int mode,

@@ -17,6 +17,7 @@
 
 #include "hk.h"
 
+#include <sys/cpu.h>
 #include <sys/rwlock.h>
 
 #define	NCLASS	256
@@ -263,6 +264,15 @@ hk_lock_order(kmutex_t *first, kmutex_t *second)
 
 	settle(first->mtx_lock->class, second->mtx_lock->class, __FILE__,
 	    __LINE__);
+}
+
+struct cpu_info *
+curcpu(void)
+{
+	static __thread struct cpu_info ci;
+
+	ci.ci_mtx_count = -hk_self.nspin;
+	return &ci;
 }
 
 void

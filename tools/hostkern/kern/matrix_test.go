@@ -355,6 +355,9 @@ func network(r secmodel.Rule, request uint64, p Proc) error {
 }
 
 func device(r secmodel.Rule, request uint64, p Proc) error {
+	if r.Name == "tty.line" {
+		return p.TTYLine()
+	}
 	switch uint64(r.Action) {
 	case DeviceTtyOpen, DeviceTtyPrivset, DeviceTtySti, DeviceTtyVirtual:
 		return p.TTY(uint64(r.Action))

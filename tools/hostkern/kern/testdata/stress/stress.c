@@ -331,7 +331,7 @@ do_ask(struct worker *w)
 		error = hk_ask_generic(p, KAUTH_GENERIC_ISSUSER);
 		break;
 	case 9:
-		error = hk_ask_tty(p, KAUTH_DEVICE_TTY_OPEN);
+		error = hk_ask_tty(p, KAUTH_DEVICE_TTY_OPEN, 0);
 		break;
 	case 10:
 		error = hk_ask_vnode(p, KAUTH_VNODE_REVOKE, 0020000, 0, 0);
