@@ -43,6 +43,7 @@ var gaps = []string{
 	"Linux programs",
 	"Memory of the kernel",
 	"Terminals",
+	"Groups of terminals",
 	"Memory, processor and disk",
 	"Numbers of users",
 	"Other algorithms for ports",
