@@ -38,8 +38,10 @@ func init() {
 			must(t, now)
 			lost = slices.Index(strings.Fields(now.Value), strconv.Itoa(victim.pid))
 			if lost == -1 {
-				_ = unix.Kill(victim.pid, unix.SIGKILL)
-				<-victim.ended
+				eventually(t, "a process of the host ends", func() bool {
+					_ = unix.Kill(victim.pid, unix.SIGKILL)
+					return victim.killed()
+				})
 			}
 		}
 		if lost == -1 {
